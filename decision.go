@@ -1,0 +1,210 @@
+package corridor
+
+import "fmt"
+
+// Outcome is what a law says about a flow. The zero Outcome is Deny, so that
+// a forgotten assignment refuses.
+type Outcome uint8
+
+// The outcomes, strictest first. Undetermined is not a place in that order:
+// it says that a fact still unknown could change the result, and automation
+// treats it as a refusal that names the questions.
+const (
+	Deny Outcome = iota
+	NeedsApproval
+	AllowWithObligations
+	Allow
+	Undetermined
+)
+
+var outcomeNames = [...]string{"deny", "needs_approval", "allow_with_obligations", "allow", "undetermined"}
+
+// String gives the outcome's name in packs, receipts and JSON.
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return fmt.Sprintf("outcome(%d)", uint8(o))
+}
+
+// ParseOutcome is the inverse of String.
+func ParseOutcome(s string) (Outcome, error) {
+	for i, n := range outcomeNames {
+		if n == s {
+			return Outcome(i), nil
+		}
+	}
+	return Deny, &Error{Kind: Invalid, Msg: fmt.Sprintf("%q is not an outcome", s), Fix: "use allow, allow_with_obligations, needs_approval or deny"}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (o *Outcome) UnmarshalText(b []byte) error {
+	v, err := ParseOutcome(string(b))
+	*o = v
+	return err
+}
+
+// Permits says whether a flow with this outcome may start now.
+func (o Outcome) Permits() bool { return o == Allow || o == AllowWithObligations }
+
+// Strictest combines two sides: deny wins over everything; undetermined wins
+// over all that a missing fact could still make stricter.
+func Strictest(a, b Outcome) Outcome {
+	if a == Deny || b == Deny {
+		return Deny
+	}
+	if a == Undetermined || b == Undetermined {
+		return Undetermined
+	}
+	return min(a, b)
+}
+
+// SourceStatus is how strong the evidence for a rule is.
+type SourceStatus string
+
+// Verified: the statute's wording or a regulator's page was seen. Secondary:
+// a law-firm note, press or a third-party record says so. Memory: not seen;
+// such a rule may only restrict.
+const (
+	Verified  SourceStatus = "verified"
+	Secondary SourceStatus = "secondary"
+	Memory    SourceStatus = "memory"
+)
+
+// Citation points into an instrument of the pack.
+type Citation struct {
+	Instrument string `json:"instrument" yaml:"instrument"` // id in the pack's instruments
+	Article    string `json:"article" yaml:"article"`
+	Title      Text   `json:"title,omitzero" yaml:"-"`
+}
+
+// Match is one provision that took part in a decision.
+type Match struct {
+	Rule      string       `json:"rule"`
+	Kind      string       `json:"kind"`    // rule, exemption, duty, silence
+	Outcome   Outcome      `json:"outcome"` // what it contributed (meaningless for exemption and duty)
+	Certain   bool         `json:"certain"` // in every world that the facts leave open
+	Source    SourceStatus `json:"source"`
+	SourceRef string       `json:"source_ref,omitempty"`
+	SourceOn  Date         `json:"source_on,omitempty"`
+	Citations []Citation   `json:"citations"`
+	Text      Text         `json:"text"`
+	Lifts     []string     `json:"lifts,omitempty"` // rules that an exemption lifted here
+}
+
+// Obligation is a duty that comes with an outcome.
+type Obligation struct {
+	ID        string     `json:"id"`
+	Owner     string     `json:"owner"`           // exporter, importer
+	When      string     `json:"when"`            // before, during, after
+	Stage     string     `json:"stage,omitempty"` // data-plane stage that carries it out; empty for organisational duties
+	Deadline  string     `json:"deadline,omitempty"`
+	Evidence  string     `json:"evidence,omitempty"` // what discharges it
+	Certain   bool       `json:"certain"`
+	Rules     []string   `json:"rules"`
+	Citations []Citation `json:"citations"`
+	Text      Text       `json:"text"`
+}
+
+// Question is a fact whose answer can still change the outcome.
+type Question struct {
+	Fact      string     `json:"fact"`
+	Member    string     `json:"member,omitempty"` // for a set: the member asked about
+	Type      string     `json:"type"`
+	Options   []string   `json:"options,omitempty"`
+	Text      Text       `json:"text"`
+	Asks      string     `json:"asks,omitempty"` // who usually knows: exporter, importer, officer
+	Rules     []string   `json:"rules"`
+	Citations []Citation `json:"citations"`
+}
+
+// NearMiss is a rule one fact away from applying or from being lifted.
+type NearMiss struct {
+	Rule    string  `json:"rule"`
+	Fact    string  `json:"fact"`
+	Value   string  `json:"value"` // the value that would flip it
+	Outcome Outcome `json:"outcome"`
+	Text    Text    `json:"text"`
+}
+
+// PackRef names one edition of a rule pack by its content.
+type PackRef struct {
+	ID      string `json:"id"`
+	Version string `json:"version"`
+	Digest  string `json:"digest"` // "sha256:" and 64 hex digits
+}
+
+// Decision is one side's law applied to a flow.
+type Decision struct {
+	Jurisdiction string       `json:"jurisdiction"`
+	Side         Side         `json:"side"`
+	Outcome      Outcome      `json:"outcome"`
+	Best         Outcome      `json:"best"`  // equal to Outcome unless undetermined
+	Worst        Outcome      `json:"worst"` // equal to Outcome unless undetermined
+	Matched      []Match      `json:"matched"`
+	Duties       []Obligation `json:"duties"`
+	Questions    []Question   `json:"questions,omitempty"`
+	NearMisses   []NearMiss   `json:"near_misses,omitempty"`
+	Unverified   bool         `json:"unverified"` // a rule that drives the outcome is not verified
+	Assumed      []string     `json:"assumed,omitempty"`
+	ValidUntil   Date         `json:"valid_until,omitempty"`
+	Notes        []string     `json:"notes,omitempty"` // for example: no rule pack for this jurisdiction
+	Pack         PackRef      `json:"pack"`
+	Engine       string       `json:"engine"`
+}
+
+// Verdict is both sides' decisions combined: the strictest outcome and the
+// union of the obligations.
+type Verdict struct {
+	Outcome     Outcome    `json:"outcome"`
+	Obligations []string   `json:"obligations"` // ids, certain ones first
+	Missing     []string   `json:"missing"`     // fact names, the best question first
+	Sides       []Decision `json:"sides"`
+	Packs       []PackRef  `json:"packs"`
+	Flow        Flow       `json:"flow"`
+}
+
+// Combine puts the sides' decisions together. No decision at all is a deny.
+func Combine(flow Flow, sides ...Decision) Verdict {
+	v := Verdict{Flow: flow, Sides: sides, Obligations: []string{}, Missing: []string{}, Packs: []PackRef{}}
+	if len(sides) == 0 {
+		return v
+	}
+	v.Outcome = sides[0].Outcome
+	for _, d := range sides {
+		v.Outcome = Strictest(v.Outcome, d.Outcome)
+	}
+	for _, d := range sides {
+		for _, o := range d.Duties {
+			if o.Certain {
+				v.Obligations = addNew(v.Obligations, o.ID)
+			}
+		}
+	}
+	for _, d := range sides {
+		for _, o := range d.Duties {
+			v.Obligations = addNew(v.Obligations, o.ID)
+		}
+		if v.Outcome == Undetermined {
+			for _, q := range d.Questions {
+				v.Missing = addNew(v.Missing, q.Fact)
+			}
+		}
+		if d.Pack.Digest != "" {
+			v.Packs = append(v.Packs, d.Pack)
+		}
+	}
+	return v
+}
+
+func addNew(list []string, s string) []string {
+	for _, have := range list {
+		if have == s {
+			return list
+		}
+	}
+	return append(list, s)
+}
