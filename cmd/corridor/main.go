@@ -1,0 +1,107 @@
+// Command corridor is the gateway that an organisation runs at its country's
+// edge: it answers whether a flow of data is lawful on both sides, carries the
+// flow out over open protocols with its conditions enforced, and leaves
+// evidence that anyone can check offline. One file here per command.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"corridor"
+)
+
+// app is what a command gets from its surroundings; nothing else is global.
+type app struct {
+	ctx    context.Context
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// cli is the table of contents: one line per command.
+type cli struct {
+	Version versionCmd `cmd:"" help:"Print the version and what this build contains."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process: tests call it with their own streams.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr}
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c,
+		kong.Name("corridor"),
+		kong.Description("Lawful, enforced and provable data exchange across borders. Corridor informs; it does not give legal advice."),
+		kong.UsageOnError(),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "corridor: command table:", err)
+		return exitInternal
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	kctx, err := parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "corridor: %v\nSee corridor --help, or corridor COMMAND --help for examples.\n", err)
+		return exitUsage
+	}
+	return a.report(kctx.Run(a))
+}
+
+// Exit codes of every command. check adds its own meaning to 3, 4 and 5.
+const (
+	exitOK           = 0
+	exitFailed       = 1 // the thing was done and the answer is no, or it could not be done
+	exitUsage        = 2 // bad input
+	exitApproval     = 3
+	exitDeny         = 4
+	exitUndetermined = 5
+	exitInternal     = 1
+)
+
+// exit is an error that carries a code and has already been explained.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// report prints an error once, for a person, and picks the exit code.
+func (a *app) report(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	var code exit
+	if errors.As(err, &code) {
+		return int(code)
+	}
+	fmt.Fprintln(a.stderr, "corridor:", err)
+	switch corridor.KindOf(err) {
+	case corridor.Invalid:
+		return exitUsage
+	case corridor.ApprovalNeeded:
+		return exitApproval
+	case corridor.RefusedByLaw:
+		return exitDeny
+	}
+	return exitFailed
+}
