@@ -1,0 +1,244 @@
+package corridor
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestTheZeroOutcomeDenies(t *testing.T) {
+	var o Outcome
+	if o != Deny || o.Permits() {
+		t.Fatalf("zero outcome is %v", o)
+	}
+}
+
+func TestOutcomesCombineToTheStrictest(t *testing.T) {
+	for _, c := range []struct{ a, b, want Outcome }{
+		{Allow, Allow, Allow},
+		{Allow, AllowWithObligations, AllowWithObligations},
+		{AllowWithObligations, NeedsApproval, NeedsApproval},
+		{NeedsApproval, Deny, Deny},
+		{Allow, Undetermined, Undetermined},
+		{NeedsApproval, Undetermined, Undetermined}, // the open fact could still deny
+		{Deny, Undetermined, Deny},
+		{Undetermined, Undetermined, Undetermined},
+	} {
+		if got := Strictest(c.a, c.b); got != c.want {
+			t.Errorf("%v and %v: got %v, want %v", c.a, c.b, got, c.want)
+		}
+		if got := Strictest(c.b, c.a); got != c.want {
+			t.Errorf("%v and %v: order matters", c.b, c.a)
+		}
+	}
+}
+
+func TestOutcomesSurviveJSON(t *testing.T) {
+	for o := Deny; o <= Undetermined; o++ {
+		b, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Outcome
+		if err := json.Unmarshal(b, &back); err != nil || back != o {
+			t.Errorf("%v came back as %v (%v)", o, back, err)
+		}
+	}
+	var o Outcome
+	if err := json.Unmarshal([]byte(`"permit"`), &o); err == nil || o != Deny {
+		t.Error("an unknown outcome must be an error and deny")
+	}
+	if got := Outcome(77).String(); got != "outcome(77)" {
+		t.Error(got)
+	}
+}
+
+func TestNoDecisionAtAllIsADeny(t *testing.T) {
+	if v := Combine(Flow{}); v.Outcome != Deny {
+		t.Fatal(v.Outcome)
+	}
+}
+
+func TestAVerdictIsTheUnionOfDuties(t *testing.T) {
+	v := Combine(Flow{Origin: "CN", Destination: "KZ"},
+		Decision{Outcome: AllowWithObligations, Duties: []Obligation{{ID: "maybe"}, {ID: "pipia", Certain: true}}, Pack: PackRef{ID: "cn", Digest: "sha256:x"}},
+		Decision{Outcome: Undetermined, Duties: []Obligation{{ID: "pipia", Certain: true}}, Questions: []Question{{Fact: "consent"}, {Fact: "consent"}}},
+	)
+	if v.Outcome != Undetermined {
+		t.Error(v.Outcome)
+	}
+	if got := strings.Join(v.Obligations, " "); got != "pipia maybe" {
+		t.Errorf("obligations %q: certain ones come first, each once", got)
+	}
+	if len(v.Missing) != 1 || len(v.Packs) != 1 {
+		t.Error(v.Missing, v.Packs)
+	}
+}
+
+func TestDatesAreCalendarDays(t *testing.T) {
+	d, err := ParseDate("2026-11-24")
+	if err != nil || d.String() != "2026-11-24" {
+		t.Fatal(d, err)
+	}
+	almaty := time.FixedZone("", 5*3600)
+	if got := DateOf(time.Date(2026, 11, 24, 1, 0, 0, 0, almaty)); got != d {
+		t.Errorf("a day is a day where it is counted: %v", got)
+	}
+	for _, bad := range []string{"2026-13-01", "24.11.2026", "", "2026-02-30"} {
+		if _, err := ParseDate(bad); KindOf(err) != Invalid {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	var zero Date
+	if b, _ := zero.MarshalText(); len(b) != 0 {
+		t.Error("a missing date is empty")
+	}
+	if err := zero.UnmarshalText(nil); err != nil {
+		t.Error(err)
+	}
+	if err := zero.UnmarshalText([]byte("2026-11-24")); err != nil || zero != d {
+		t.Error(zero, err)
+	}
+}
+
+func TestATextFallsBackToEnglish(t *testing.T) {
+	x := Text{EN: "law", RU: "закон"}
+	if x.In("ru") != "закон" || x.In("zh") != "law" || x.In("en") != "law" {
+		t.Fatal(x)
+	}
+}
+
+func TestAnErrorSaysWhatWhereWhyAndFix(t *testing.T) {
+	e := &Error{Kind: Invalid, Msg: "unknown fact", Where: "a.yaml:3:1", Why: "pack format", Fix: "did you mean consent?", Err: io.EOF}
+	if got := e.Error(); got != "a.yaml:3:1: unknown fact: EOF (pack format); did you mean consent?" {
+		t.Error(got)
+	}
+	if !errors.Is(e, io.EOF) {
+		t.Error("the cause is lost")
+	}
+	w := E(Conflict, "commit: %w", io.ErrUnexpectedEOF)
+	if w.Error() != "commit: unexpected EOF" || !errors.Is(w, io.ErrUnexpectedEOF) || KindOf(w) != Conflict {
+		t.Error(w)
+	}
+	if (&Error{Kind: Gone}).Error() != "gone" || Kind(99).String() != "kind(99)" || KindOf(io.EOF) != Internal {
+		t.Error("kinds")
+	}
+	if E(Invalid, "plain").Unwrap() != nil {
+		t.Error("no cause, no unwrap")
+	}
+}
+
+func TestCanonicalJSON(t *testing.T) {
+	for _, c := range []struct{ name, in, want string }{
+		{"sorts keys by UTF-16", `{"\ufb33":1,"\ud83d\ude00":2,"a":3}`, "{\"a\":3,\"\U0001F600\":2,\"\ufb33\":1}"},
+		{"keeps array order", `[3, 1,2]`, `[3,1,2]`},
+		{"escapes only what it must", `"\u0041\n\u001f\/<é"`, `"A\n\u001f/<é"`},
+		{"nested", ` { "b" : [ ] , "a" : { } , "c": null, "d": true} `, `{"a":{},"b":[],"c":null,"d":true}`},
+		{"minus zero", `-0`, `0`},
+	} {
+		got, err := Canonicalize([]byte(c.in))
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s: %s, %v; want %s", c.name, got, err, c.want)
+		}
+	}
+	for _, bad := range []string{`{"a":1,"a":2}`, `1.5`, `1e3`, `9007199254740992`, `{`, `[1] 2`, ``, "\"\xff\"", strings.Repeat("[", 100) + strings.Repeat("]", 100), `{"a":`, `[1,`, `{"a":1.5}`} {
+		if got, err := Canonicalize([]byte(bad)); KindOf(err) != Invalid {
+			t.Errorf("%q was accepted as %s", bad, got)
+		}
+	}
+	if err := CheckCanonical([]byte(`{"a": 1}`)); err == nil {
+		t.Error("a space is not canonical")
+	}
+	if err := CheckCanonical([]byte(`{"a":1} `)); err == nil {
+		t.Error("a trailing space is not canonical")
+	}
+	if _, err := Canonical(func() {}); err == nil {
+		t.Error("a function has no JSON")
+	}
+}
+
+func TestCanonicalFormIsAFixedPoint(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := rapid.MapOf(rapid.String(), rapid.SliceOf(rapid.OneOf(
+			rapid.Map(rapid.String(), func(s string) any { return s }),
+			rapid.Map(rapid.Int64Range(-maxSafe, maxSafe), func(n int64) any { return n }),
+		))).Draw(t, "v")
+		once, err := Canonical(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := CheckCanonical(once); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestReceiptsAreReadStrictly(t *testing.T) {
+	leaf := Leaf{Receipt: Receipt{Version: 1, Type: ReceiptDecision, Issuer: "did:web:a"}, Signature: Signature{Suite: "SM2"}}
+	b, err := Canonical(leaf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := DecodeReceipt(b)
+	if err != nil || back.Receipt.Issuer != "did:web:a" {
+		t.Fatal(back, err)
+	}
+	for name, bad := range map[string][]byte{
+		"unknown member": bytes.Replace(b, []byte(`{"receipt"`), []byte(`{"extra":1,"receipt"`), 1),
+		"a space":        append([]byte(" "), b...),
+		"too long":       make([]byte, MaxReceipt+1),
+		"cut":            b[:len(b)-1],
+	} {
+		if _, err := DecodeReceipt(bad); err == nil {
+			t.Error(name, "was accepted")
+		}
+	}
+}
+
+func TestACommitmentBindsSaltAndValue(t *testing.T) {
+	a := Commit([]byte("s"), []byte("v"))
+	if a == Commit([]byte("sv"), nil) || a == Commit([]byte("t"), []byte("v")) || a == Commit([]byte("s"), []byte("w")) {
+		t.Error("two openings for one commitment")
+	}
+	if LeafHash([]byte("x")) == Digest([]byte("x")) {
+		t.Error("a leaf hash is domain separated (RFC 6962)")
+	}
+}
+
+func TestClonedFactsAreIndependent(t *testing.T) {
+	f := Facts{"a": 1}
+	g := f.Clone()
+	g["b"] = 2
+	if len(f) != 1 {
+		t.Error("the original changed")
+	}
+}
+
+func FuzzCanonical(f *testing.F) {
+	f.Add([]byte(`{"b":[1,"x"],"a":null}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		out, err := Canonicalize(raw)
+		if err != nil {
+			return
+		}
+		if err := CheckCanonical(out); err != nil {
+			t.Fatalf("%q -> %q: %v", raw, out, err)
+		}
+	})
+}
+
+func FuzzDecodeReceipt(f *testing.F) {
+	b, _ := Canonical(Leaf{Receipt: Receipt{Version: 1}})
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if _, err := DecodeReceipt(raw); err == nil && CheckCanonical(raw) != nil {
+			t.Fatal("accepted bytes that are not canonical")
+		}
+	})
+}
