@@ -1,0 +1,118 @@
+package corridor
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// MaxAgreement bounds the canonical JSON of one signed agreement.
+const MaxAgreement = 1 << 20
+
+// LogRef names a participant's log: its C2SP origin and the key that signs
+// its checkpoints, in the "name+hash+key" form of a note verifier key.
+type LogRef struct {
+	Origin string `json:"origin"`
+	VKey   string `json:"vkey"`
+}
+
+// DecisionStatement is what one side signs about its own law: the decision
+// and the flow that it was made for, so that it cannot be shown for another.
+type DecisionStatement struct {
+	Version  int      `json:"v"` // 1
+	Issuer   string   `json:"issuer"`
+	Provider string   `json:"provider"` // DIDs of the two ends of the flow
+	Consumer string   `json:"consumer"`
+	Dataset  string   `json:"dataset"`
+	Time     string   `json:"time"`            // RFC 3339, UTC
+	Facts    string   `json:"facts,omitempty"` // salted commitment of the flow, see Commit
+	Decision Decision `json:"decision"`
+}
+
+// SignedDecision is a DecisionStatement with its issuer's signature over the
+// canonical form of Statement. Statement stays as it was received, so that a
+// newer member never breaks the signature.
+type SignedDecision struct {
+	Statement json.RawMessage `json:"statement"`
+	Signature Signature       `json:"signature"`
+}
+
+// Decode reads the statement; it does not check the signature.
+func (s SignedDecision) Decode() (DecisionStatement, error) {
+	var d DecisionStatement
+	raw, err := Canonicalize(s.Statement)
+	if err != nil {
+		return d, err
+	}
+	if err := json.Unmarshal(raw, &d); err != nil {
+		return d, E(Invalid, "signed decision: %w", err)
+	}
+	if d.Version != 1 {
+		return d, E(Invalid, "signed decision: version %d is not known, want 1", d.Version)
+	}
+	return d, nil
+}
+
+// Agreement is what two participants bind themselves to: the body that both
+// sign, each in its own suite, over its canonical form. Signatures are kept
+// beside it (SignedAgreement). Its id is the DSP agreement id.
+type Agreement struct {
+	Version     int               `json:"v"` // 1
+	ID          string            `json:"id"`
+	Provider    Participant       `json:"provider"`
+	Consumer    Participant       `json:"consumer"`
+	Dataset     string            `json:"dataset"`
+	Facts       string            `json:"facts,omitempty"`      // salted commitment of the flow that was decided
+	Policy      json.RawMessage   `json:"policy,omitempty"`     // ODRL, as agreed
+	Decisions   []SignedDecision  `json:"decisions"`            // one of each side
+	Obligations []string          `json:"obligations"`          // ids, the union of both sides
+	Transforms  json.RawMessage   `json:"transforms,omitempty"` // the plan that the data plane carries out
+	Witnesses   string            `json:"witnesses,omitempty"`  // Digest of the witness policy text
+	Logs        map[string]LogRef `json:"logs"`                 // by DID of the participant
+	ValidFrom   string            `json:"valid_from,omitempty"` // RFC 3339, UTC
+	ValidUntil  string            `json:"valid_until,omitempty"`
+}
+
+// Digest is the name of the agreement's content: the Digest of its canonical
+// form. Receipts hold it as Digests["agreement"].
+func (a Agreement) Digest() (string, error) {
+	raw, err := Canonical(a)
+	if err != nil {
+		return "", err
+	}
+	return Digest(raw), nil
+}
+
+// SignedAgreement is an agreement with the signatures of its participants.
+type SignedAgreement struct {
+	Body       Agreement   `json:"body"`
+	Signatures []Signature `json:"signatures"`
+}
+
+// DecodeAgreement reads a signed agreement strictly: unknown or repeated
+// members are refused, because what is not understood cannot be agreed to.
+func DecodeAgreement(raw []byte) (SignedAgreement, error) {
+	var a SignedAgreement
+	if len(raw) > MaxAgreement {
+		return a, E(Invalid, "an agreement of %d bytes is over the limit of %d", len(raw), MaxAgreement)
+	}
+	canon, err := Canonicalize(raw)
+	if err != nil {
+		return a, E(Invalid, "agreement: %w", err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(canon))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&a); err != nil {
+		return a, E(Invalid, "agreement: %w", err)
+	}
+	if a.Body.Version != 1 {
+		return a, E(Invalid, "agreement: version %d is not known, want 1", a.Body.Version)
+	}
+	again, err := Canonical(a)
+	if err != nil {
+		return a, err
+	}
+	if !bytes.Equal(canon, again) { // a member in another letter case, or null where nothing belongs
+		return a, E(Invalid, "agreement: reads back differently: %s", firstDifference(canon, again))
+	}
+	return a, nil
+}
