@@ -64,12 +64,35 @@ type Agreement struct {
 	Facts       string            `json:"facts,omitempty"`      // salted commitment of the flow that was decided
 	Policy      json.RawMessage   `json:"policy,omitempty"`     // ODRL, as agreed
 	Decisions   []SignedDecision  `json:"decisions"`            // one of each side
+	Purpose     string            `json:"purpose,omitempty"`    // the use that both decisions were made for
+	Approvals   []Approval        `json:"approvals,omitempty"`  // persons' acts, where a decision needed one
 	Obligations []string          `json:"obligations"`          // ids, the union of both sides
+	Evidence    []Evidence        `json:"evidence,omitempty"`   // for duties owed before the transfer
 	Transforms  json.RawMessage   `json:"transforms,omitempty"` // the plan that the data plane carries out
 	Witnesses   string            `json:"witnesses,omitempty"`  // Digest of the witness policy text
 	Logs        map[string]LogRef `json:"logs"`                 // by DID of the participant
 	ValidFrom   string            `json:"valid_from,omitempty"` // RFC 3339, UTC
 	ValidUntil  string            `json:"valid_until,omitempty"`
+}
+
+// Approval is the act of a person (or of an authority, through one) without
+// which a decision that needs approval may not go ahead.
+type Approval struct {
+	Side      Side        `json:"side"` // whose decision it lifts
+	By        string      `json:"by"`
+	Reference string      `json:"reference"` // file number of the permit, certificate or resolution
+	Note      string      `json:"note,omitempty"`
+	Time      string      `json:"time"` // RFC 3339, UTC
+	Receipt   *ReceiptRef `json:"receipt,omitempty"`
+}
+
+// Evidence shows that an obligation owed before the transfer was discharged.
+type Evidence struct {
+	Obligation string `json:"obligation"`
+	Ref        string `json:"ref"`              // where the document is kept
+	SHA256     string `json:"sha256,omitempty"` // Digest of the document
+	By         string `json:"by"`
+	On         Date   `json:"on"`
 }
 
 // Digest is the name of the agreement's content: the Digest of its canonical
