@@ -131,6 +131,7 @@ func reasonText(raw json.RawMessage) string {
 // They are named like "corridor:decision"; a peer that does not know them
 // drops them. What they hold is between two exchanges.
 type Extensions struct {
+	Message     json.RawMessage `json:"corridor:message,omitempty"` // names one message, so that a repeat is known from a second one alike
 	Participant json.RawMessage `json:"corridor:participant,omitempty"`
 	Facts       json.RawMessage `json:"corridor:facts,omitempty"`
 	Flow        json.RawMessage `json:"corridor:flow,omitempty"`
