@@ -1,0 +1,263 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"corridor"
+)
+
+// config is config.yaml of a node directory. The help of each field is what
+// `corridor init` writes above it and what docs/configuration.md says; a test
+// holds the three together. Paths are relative to the node directory.
+type config struct {
+	DID           string   `yaml:"did" help:"Who this node is. A did:web identifier; peers fetch its document from the host that it names. Changing it makes another participant of the node: start a new directory instead."`
+	Name          string   `yaml:"name" help:"The organisation's name, as peers see it."`
+	Jurisdiction  string   `yaml:"jurisdiction" help:"The country whose law applies to this side: two letters (ISO 3166-1), for example CN, KZ or RU."`
+	Suite         string   `yaml:"suite" help:"The signature suite of decisions, agreements and receipts: Ed25519, P-256 or SM2. The key is made by init; the suite of an existing key does not change."`
+	Listen        string   `yaml:"listen" help:"Address and port that the node listens on. Keep it on loopback unless a reverse proxy or tls_cert protects it."`
+	URL           string   `yaml:"url" help:"How peers reach this node, without a path. Empty: derived from the DID (https, or http where the DID names a loopback address)."`
+	TLSCert       string   `yaml:"tls_cert" help:"Certificate chain (PEM) to serve https with. Empty: plain http, for loopback or behind a reverse proxy."`
+	TLSKey        string   `yaml:"tls_key" help:"Private key (PEM) of tls_cert."`
+	Database      string   `yaml:"database" help:"The SQLite file with all state of the node, its log included. It must be on a local disk."`
+	Keys          string   `yaml:"keys" help:"Directory of the private keys, mode 0700, files 0600."`
+	Token         string   `yaml:"token" help:"File that holds the bearer token of the management API, mode 0600. Empty: the management API is off."`
+	Peers         string   `yaml:"peers" help:"File with the participants that this node knows; anybody else is refused. Edited by corridor peers add; read again when it changes."`
+	Inbox         string   `yaml:"inbox" help:"Directory for files received from peers: INBOX/AGREEMENT/NAME."`
+	WitnessPolicy string   `yaml:"witness_policy" help:"File with the witnesses that cosign this node's log, in the format of C2SP tlog-policy. Empty: no witness is asked."`
+	Assume        string   `yaml:"assume" help:"Assumption profile for facts that nobody gave (see corridor packs show). Empty: nothing is assumed, and a flow with an open question is refused with the question."`
+	Manual        []string `yaml:"manual" help:"Steps that wait for a person although the law would let them go: any of agree, verify, start, fetch."`
+	AllowPrivate  bool     `yaml:"allow_private" help:"Whether peers may be at loopback or private addresses. Leave it false on a node that peers reach from outside."`
+	LogLevel      string   `yaml:"log_level" help:"What is logged to standard error, as JSON: debug, info, warn or error."`
+
+	dir  string         // the node directory
+	line map[string]int // where each key stands in the file
+}
+
+// defaults gives every field its meaning where the file is silent.
+func defaults() config {
+	return config{Listen: "127.0.0.1:8181", Database: "node.db", Keys: "keys", Token: "admin.token",
+		Peers: "peers.yaml", Inbox: "inbox", LogLevel: "info"}
+}
+
+const configFile = "config.yaml"
+
+// maxConfig bounds the files that an operator writes.
+const maxConfig = 1 << 20
+
+// loadConfig reads and checks the configuration of a node directory.
+func loadConfig(dir string) (config, error) {
+	path := filepath.Join(dir, configFile)
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return config{}, &corridor.Error{Kind: corridor.Invalid, Msg: "there is no node here: " + configFile + " is missing", Where: dir,
+			Fix: "make one with: corridor init --dir " + dir + " --did did:web:... --jurisdiction CN"}
+	}
+	if err != nil {
+		return config{}, corridor.E(corridor.Invalid, "the configuration cannot be read: %w", err)
+	}
+	return parseConfig(dir, path, raw)
+}
+
+// parseConfig decodes strictly: every problem names file and line.
+func parseConfig(dir, path string, raw []byte) (config, error) {
+	c := defaults()
+	c.dir, c.line = dir, map[string]int{}
+	if len(raw) > maxConfig {
+		return c, corridor.E(corridor.Invalid, "%s: %d bytes, at most %d are allowed", path, len(raw), maxConfig)
+	}
+	var doc yaml.Node
+	if err := yaml.Load(raw, &doc); err != nil {
+		return c, &corridor.Error{Kind: corridor.Invalid, Where: path, Msg: "not YAML: " + err.Error(), Fix: "write one `key: value` to a line"}
+	}
+	root := &doc
+	if root.Kind == yaml.DocumentNode && len(root.Content) == 1 {
+		root = root.Content[0]
+	}
+	if root.Kind != yaml.MappingNode {
+		return c, &corridor.Error{Kind: corridor.Invalid, Where: path + ":1", Msg: "not a mapping", Fix: "write one `key: value` to a line"}
+	}
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		if err := c.set(path, root.Content[i], root.Content[i+1]); err != nil {
+			return c, err
+		}
+	}
+	return c, c.check(path)
+}
+
+// set decodes one key into its field.
+func (c *config) set(path string, key, value *yaml.Node) error {
+	at := fmt.Sprintf("%s:%d", path, key.Line)
+	if first, twice := c.line[key.Value]; twice {
+		return &corridor.Error{Kind: corridor.Invalid, Where: at, Msg: fmt.Sprintf("%s is already given on line %d", key.Value, first), Fix: "remove one of them"}
+	}
+	v := reflect.ValueOf(c).Elem()
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if f.Tag.Get("yaml") != key.Value || key.Value == "" {
+			continue
+		}
+		if err := value.Load(v.Field(i).Addr().Interface()); err != nil {
+			return &corridor.Error{Kind: corridor.Invalid, Where: at, Msg: fmt.Sprintf("%s wants %s", key.Value, shape(f.Type)), Why: f.Tag.Get("help")}
+		}
+		c.line[key.Value] = key.Line
+		return nil
+	}
+	return &corridor.Error{Kind: corridor.Invalid, Where: at, Msg: fmt.Sprintf("%q is not a setting", key.Value),
+		Fix: "did you mean " + nearest(key.Value, configKeys()) + "? See docs/configuration.md"}
+}
+
+// shape says what a field's value looks like.
+func shape(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list such as [a, b]"
+	}
+	return "one text value"
+}
+
+// configKeys lists the keys in the order of the struct.
+func configKeys() []string {
+	var keys []string
+	t := reflect.TypeFor[config]()
+	for i := range t.NumField() {
+		if k := t.Field(i).Tag.Get("yaml"); k != "" {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// check says what is wrong with a value, and where.
+func (c *config) check(path string) error {
+	bad := func(key, msg, fix string) error {
+		where := path
+		if n := c.line[key]; n > 0 {
+			where = fmt.Sprintf("%s:%d", path, n)
+		}
+		return &corridor.Error{Kind: corridor.Invalid, Where: where, Msg: key + ": " + msg, Fix: fix}
+	}
+	switch host, port, err := net.SplitHostPort(c.Listen); {
+	case !strings.HasPrefix(c.DID, "did:web:"):
+		return bad("did", fmt.Sprintf("%q is not a did:web identifier", c.DID), "write it like did:web:gateway.example.org")
+	case len(c.Jurisdiction) != 2 || strings.ToUpper(c.Jurisdiction) != c.Jurisdiction:
+		return bad("jurisdiction", fmt.Sprintf("%q is not a country", c.Jurisdiction), "write the two capital letters of ISO 3166-1, for example KZ")
+	case !slices.Contains(suites, c.Suite):
+		return bad("suite", fmt.Sprintf("%q is not known", c.Suite), "use one of "+strings.Join(suites, ", "))
+	case err != nil || port == "":
+		return bad("listen", fmt.Sprintf("%q is not an address and a port", c.Listen), "write it like 127.0.0.1:8181")
+	case !loopback(host) && c.TLSCert == "" && c.URL == "":
+		return bad("listen", c.Listen+" is open to the network without https", "set tls_cert and tls_key, or put a reverse proxy before the node, listen on loopback and set url to the proxy's address")
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return bad("tls_cert", "tls_cert and tls_key belong together", "give both or none")
+	case c.URL != "" && !strings.HasPrefix(c.URL, "https://") && !strings.HasPrefix(c.URL, "http://"):
+		return bad("url", fmt.Sprintf("%q is not a web address", c.URL), "write it like https://gateway.example.org")
+	case c.Database == "" || c.Keys == "" || c.Inbox == "" || c.Peers == "":
+		return bad("database", "database, keys, inbox and peers each need a place", "remove the line to use the default")
+	case !slices.Contains(logLevels, c.LogLevel):
+		return bad("log_level", fmt.Sprintf("%q is not a level", c.LogLevel), "use one of "+strings.Join(logLevels, ", "))
+	}
+	for _, m := range c.Manual {
+		if !slices.Contains(manualSteps, m) {
+			return bad("manual", fmt.Sprintf("%q is not a step", m), "use any of "+strings.Join(manualSteps, ", "))
+		}
+	}
+	return nil
+}
+
+var (
+	suites      = []string{"Ed25519", "P-256", "SM2"}
+	logLevels   = []string{"debug", "info", "warn", "error"}
+	manualSteps = []string{"agree", "verify", "start", "fetch"}
+)
+
+// loopback says whether only this machine can reach a host.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// path makes a configured path absolute to the node directory.
+func (c *config) path(p string) string {
+	if p == "" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(c.dir, p)
+}
+
+// write renders the configuration with the help of each field above it.
+func (c *config) write() []byte {
+	var b strings.Builder
+	b.WriteString("# Configuration of a Corridor node. Every setting is shown; see docs/configuration.md.\n")
+	v := reflect.ValueOf(*c)
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		key := f.Tag.Get("yaml")
+		if key == "" {
+			continue
+		}
+		b.WriteByte('\n')
+		for _, l := range wrap(f.Tag.Get("help"), 98) {
+			b.WriteString("# " + l + "\n")
+		}
+		b.WriteString(key + ": " + flow(v.Field(i)) + "\n")
+	}
+	return []byte(b.String())
+}
+
+// flow writes a field's value on one line of YAML.
+func flow(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.Bool:
+		return fmt.Sprint(v.Bool())
+	case reflect.Slice:
+		return "[" + strings.Join(v.Interface().([]string), ", ") + "]"
+	}
+	return fmt.Sprintf("%q", v.String())
+}
+
+// nearest picks the candidate with the fewest edits.
+func nearest(word string, candidates []string) string {
+	best, cost := "", 1<<30
+	for _, c := range candidates {
+		if d := edits(word, c); d < cost {
+			best, cost = c, d
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
