@@ -28,6 +28,21 @@ type app struct {
 
 // cli is the table of contents: one line per command.
 type cli struct {
+	Peers        peersCmd        `cmd:"" help:"Edit and show the participants that a node knows."`
+	Status       statusCmd       `cmd:"" help:"Ask a running node how it is."`
+	Catalog      catalogCmd      `cmd:"" help:"Show what a peer offers."`
+	Negotiate    negotiateCmd    `cmd:"" help:"Ask a peer for an agreement on a dataset."`
+	Negotiations negotiationsCmd `cmd:"" help:"List negotiations, and on whom each waits."`
+	Approve      approveCmd      `cmd:"" help:"Approve a negotiation that waits for a person."`
+	Reject       rejectCmd       `cmd:"" help:"Reject a negotiation that waits for a person."`
+	Agreements   agreementsCmd   `cmd:"" help:"List agreements."`
+	Transfer     transferCmd     `cmd:"" help:"Fetch the data of an agreement."`
+	Transfers    transfersCmd    `cmd:"" help:"List transfers."`
+	Suspend      suspendCmd      `cmd:"" help:"Stop a transfer until it is resumed."`
+	Resume       resumeCmd       `cmd:"" help:"Let a suspended transfer go on."`
+	Terminate    terminateCmd    `cmd:"" help:"End a transfer or a negotiation for good."`
+	Bundle       bundleCmd       `cmd:"" help:"Write the proof of an agreement to one file."`
+
 	Version versionCmd `cmd:"" help:"Print the version and what this build contains."`
 }
 

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+
+	"corridor"
+)
+
+// peersCmd edits and shows the list of known participants.
+type peersCmd struct {
+	Add  peersAddCmd  `cmd:"" help:"Add a participant to the list of those that this node knows."`
+	List peersListCmd `cmd:"" help:"Show the participants that this node knows."`
+}
+
+type peersAddCmd struct {
+	Dir          string `default:"." type:"path" help:"Node directory." env:"CORRIDOR_DIR"`
+	DID          string `required:"" name:"did" help:"The participant's DID." placeholder:"did:web:HOST"`
+	Jurisdiction string `required:"" help:"The country whose law applies to it (two letters). You vouch for this." placeholder:"CC"`
+	Name         string `help:"Its name."`
+	Type         string `help:"What it is, in the words of the fact recipient_type: private, group_affiliate, state_body, ..."`
+	Address      string `help:"Its Dataspace Protocol address, if its DID document does not say." placeholder:"URL"`
+}
+
+// Help gives an example.
+func (peersAddCmd) Help() string {
+	return "Example:\n  corridor peers add --dir node --did did:web:gateway.example.kz --jurisdiction KZ --name 'Caspian Terminal'"
+}
+
+// Run writes the list; a running node notices.
+func (c peersAddCmd) Run(a *app) error {
+	cfg, err := loadConfig(c.Dir)
+	if err != nil {
+		return err
+	}
+	p := peer{Participant: corridor.Participant{DID: c.DID, Name: c.Name, Jurisdiction: c.Jurisdiction, Type: c.Type}, Address: c.Address}
+	if err := addPeer(cfg.path(cfg.Peers), p); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "known: %s (%s)\n", c.DID, c.Jurisdiction)
+	return err
+}
+
+type peersListCmd struct {
+	Dir  string `default:"." type:"path" help:"Node directory." env:"CORRIDOR_DIR"`
+	JSON bool   `help:"Print JSON."`
+}
+
+// Run prints the list.
+func (c peersListCmd) Run(a *app) error {
+	cfg, err := loadConfig(c.Dir)
+	if err != nil {
+		return err
+	}
+	peers, err := (&peerList{path: cfg.path(cfg.Peers)}).load()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(a.stdout, append([]peer{}, peers...))
+	}
+	rows := [][]string{{"JURISDICTION", "DID", "NAME"}}
+	for _, p := range peers {
+		rows = append(rows, []string{p.Jurisdiction, p.DID, p.Name})
+	}
+	return columns(a.stdout, "no peers yet: corridor peers add --did did:web:HOST --jurisdiction CC", rows)
+}

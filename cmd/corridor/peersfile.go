@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"corridor"
+)
+
+// peer is one line of the operator's list: a participant, and where its
+// Dataspace Protocol answers if its DID document does not say.
+type peer struct {
+	corridor.Participant `yaml:",inline"`
+	Address              string `yaml:"address,omitempty" json:"address,omitempty"`
+}
+
+type peersDoc struct {
+	Peers []peer `yaml:"peers"`
+}
+
+// peerList is the operator's list of known participants. The file is looked
+// at on each lookup and read again when it has changed, so that a running
+// node knows a new peer at once; a file that has become unreadable or wrong
+// answers with its error, never with an old list.
+type peerList struct {
+	path string
+
+	mu   sync.Mutex // guards what follows
+	seen time.Time
+	size int64
+	doc  peersDoc
+}
+
+// load gives the current list.
+func (l *peerList) load() ([]peer, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	info, err := os.Stat(l.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, corridor.E(corridor.Unavailable, "the list of peers: %w", err)
+	}
+	if info.ModTime().Equal(l.seen) && info.Size() == l.size {
+		return l.doc.Peers, nil
+	}
+	raw, err := os.ReadFile(l.path)
+	if err != nil {
+		return nil, corridor.E(corridor.Unavailable, "the list of peers: %w", err)
+	}
+	doc, err := parsePeers(l.path, raw)
+	if err != nil {
+		return nil, err
+	}
+	l.doc, l.seen, l.size = doc, info.ModTime(), info.Size()
+	return doc.Peers, nil
+}
+
+// find gives the participant with a DID, and whether it is known.
+func (l *peerList) find(did string) (peer, bool, error) {
+	peers, err := l.load()
+	if err != nil {
+		return peer{}, false, err
+	}
+	for _, p := range peers {
+		if p.DID == did {
+			return p, true, nil
+		}
+	}
+	return peer{}, false, nil
+}
+
+// parsePeers reads the list strictly.
+func parsePeers(path string, raw []byte) (peersDoc, error) {
+	var doc peersDoc
+	if len(raw) > maxConfig {
+		return doc, corridor.E(corridor.Invalid, "%s: %d bytes, at most %d are allowed", path, len(raw), maxConfig)
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return doc, nil
+	}
+	if err := yaml.Load(raw, &doc, yaml.WithKnownFields()); err != nil {
+		return doc, &corridor.Error{Kind: corridor.Invalid, Where: path, Msg: strings.TrimSpace(err.Error()), Fix: "see peers.yaml in docs/configuration.md"}
+	}
+	seen := map[string]bool{}
+	for i, p := range doc.Peers {
+		at := fmt.Sprintf("%s: peer %d", path, i+1)
+		if err := checkPeer(at, p); err != nil {
+			return doc, err
+		}
+		if seen[p.DID] {
+			return doc, &corridor.Error{Kind: corridor.Invalid, Where: at, Msg: p.DID + " is listed twice", Fix: "remove one of them"}
+		}
+		seen[p.DID] = true
+	}
+	return doc, nil
+}
+
+func checkPeer(at string, p peer) error {
+	switch {
+	case !strings.HasPrefix(p.DID, "did:web:"):
+		return &corridor.Error{Kind: corridor.Invalid, Where: at, Msg: fmt.Sprintf("%q is not a did:web identifier", p.DID), Fix: "write it like did:web:gateway.example.org"}
+	case len(p.Jurisdiction) != 2 || strings.ToUpper(p.Jurisdiction) != p.Jurisdiction:
+		return &corridor.Error{Kind: corridor.Invalid, Where: at, Msg: fmt.Sprintf("%q is not a country", p.Jurisdiction), Fix: "write the two capital letters of ISO 3166-1, for example KZ"}
+	case p.Address != "" && !strings.HasPrefix(p.Address, "http://") && !strings.HasPrefix(p.Address, "https://"):
+		return &corridor.Error{Kind: corridor.Invalid, Where: at, Msg: fmt.Sprintf("%q is not a web address", p.Address), Fix: "leave it out, or write it like https://gateway.example.org/dsp/2025-1"}
+	}
+	return nil
+}
+
+// addPeer writes the list with one more participant: a new file is put in
+// the old one's place, so that a reader sees one or the other, whole.
+func addPeer(path string, p peer) error {
+	if err := checkPeer(path, p); err != nil {
+		return err
+	}
+	list := &peerList{path: path}
+	peers, err := list.load()
+	if err != nil {
+		return err
+	}
+	for _, have := range peers {
+		if have.DID == p.DID {
+			return &corridor.Error{Kind: corridor.Conflict, Where: path, Msg: p.DID + " is already known", Fix: "edit the file to change it"}
+		}
+	}
+	out, err := yaml.Dump(peersDoc{Peers: append(peers, p)})
+	if err != nil {
+		return fmt.Errorf("the list of peers: %w", err)
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".peers-*")
+	if err != nil {
+		return corridor.E(corridor.Invalid, "the list of peers: %w", err)
+	}
+	_, err = tmp.Write(out)
+	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return errors.Join(corridor.E(corridor.Unavailable, "the list of peers: %w", err), os.Remove(tmp.Name()))
+	}
+	return os.Rename(tmp.Name(), path)
+}

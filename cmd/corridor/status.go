@@ -1,0 +1,46 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// statusCmd asks a running node how it is.
+type statusCmd struct {
+	nodeFlags
+}
+
+// Help gives an example.
+func (statusCmd) Help() string { return "Example:\n  corridor status --dir node" }
+
+// Run prints each member of the node's answer on a line.
+func (c statusCmd) Run(a *app) error {
+	node, err := c.client()
+	if err != nil {
+		return err
+	}
+	var status map[string]json.RawMessage
+	if err := node.get(a.ctx, "/api/status", nil, &status); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(a.stdout, status)
+	}
+	for _, name := range slices.Sorted(maps.Keys(status)) {
+		if _, err := fmt.Fprintf(a.stdout, "%-14s %s\n", name, plainJSON(status[name])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plainJSON shows a string without its quotes.
+func plainJSON(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return string(raw)
+}

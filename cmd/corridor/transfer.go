@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+)
+
+// transferCmd fetches the data of an agreement.
+type transferCmd struct {
+	nodeFlags
+	Agreement string `arg:"" help:"Agreement, as corridor agreements shows it."`
+	NoWait    bool   `help:"Return at once instead of waiting for the end."`
+}
+
+// Help gives an example and the exit codes.
+func (transferCmd) Help() string {
+	return `Example:
+  corridor transfer urn:uuid:... --dir node
+The file appears under its name only when its digest has been checked. Exit code 0: completed. 3: it waits for a person
+or is suspended. 1: terminated.`
+}
+
+// Run asks for the transfer and shows its progress until it ends.
+func (c transferCmd) Run(a *app) error {
+	node, err := c.client()
+	if err != nil {
+		return err
+	}
+	var t transferView
+	if err := node.post(a.ctx, "/api/transfers", map[string]string{"agreement": c.Agreement}, &t); err != nil {
+		return err
+	}
+	if !c.NoWait {
+		if t, err = c.follow(a, node, t.PID); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		err = printJSON(a.stdout, t)
+	} else {
+		err = printTransfer(a.stdout, t)
+	}
+	switch {
+	case err != nil:
+		return err
+	case t.State == "TERMINATED":
+		return exit(exitFailed)
+	case !c.NoWait && t.State != "COMPLETED":
+		return exit(exitApproval)
+	}
+	return nil
+}
+
+// follow redraws the progress on a terminal until the transfer has ended or
+// waits on a person.
+func (c transferCmd) follow(a *app, node *nodeClient, pid string) (transferView, error) {
+	screen := newShow(a.stderr, c.JSON)
+	defer screen.clear()
+	wait := url.Values{"wait": {"30s"}}
+	if screen.live {
+		wait = url.Values{"wait": {progressEvery.String()}}
+	}
+	started := time.Now()
+	for {
+		var t transferView
+		if err := node.get(a.ctx, "/api/transfers/"+url.PathEscape(pid), wait, &t); err != nil {
+			return t, err
+		}
+		if t.State == "COMPLETED" || t.State == "TERMINATED" || t.State == "SUSPENDED" || t.Waiting != nil && t.Waiting.On == "operator" {
+			return t, nil
+		}
+		screen.progress(fmt.Sprintf("%s  %s  %s", t.State, megabytes(t.Bytes), duration(time.Since(started))))
+		if err := a.ctx.Err(); err != nil {
+			return t, err
+		}
+	}
+}
+
+// megabytes writes a size for a person.
+func megabytes(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1_000_000_000:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
+
+// progressEvery is how often a client looks at a running transfer to redraw
+// its progress.
+const progressEvery = 250 * time.Millisecond
+
+// transfersCmd lists this node's transfers.
+type transfersCmd struct {
+	nodeFlags
+}
+
+// Help gives an example.
+func (transfersCmd) Help() string { return "Example:\n  corridor transfers --dir node" }
+
+// Run prints one line per transfer.
+func (c transfersCmd) Run(a *app) error {
+	node, err := c.client()
+	if err != nil {
+		return err
+	}
+	items, err := allPages[transferView](a.ctx, node, "/api/transfers", nil)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(a.stdout, items)
+	}
+	rows := [][]string{{"TRANSFER", "STATE", "ROLE", "SIZE", "FILE", ""}}
+	for _, t := range items {
+		rows = append(rows, []string{t.PID, t.State, t.Role, megabytes(t.Bytes), t.File, waits(t.Waiting)})
+	}
+	return columns(a.stdout, "no transfers yet", rows)
+}
