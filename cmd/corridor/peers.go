@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"corridor"
+	"corridor/internal/identity"
 )
 
 // peersCmd edits and shows the list of known participants.
@@ -19,6 +20,7 @@ type peersAddCmd struct {
 	Name         string `help:"Its name."`
 	Type         string `help:"What it is, in the words of the fact recipient_type: private, group_affiliate, state_body, ..."`
 	Address      string `help:"Its Dataspace Protocol address, if its DID document does not say." placeholder:"URL"`
+	LogKey       string `help:"Verifier key of its log, as corridor init printed it there." placeholder:"VKEY"`
 }
 
 // Help gives an example.
@@ -32,7 +34,7 @@ func (c peersAddCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	p := peer{Participant: corridor.Participant{DID: c.DID, Name: c.Name, Jurisdiction: c.Jurisdiction, Type: c.Type}, Address: c.Address}
+	p := identity.Peer{Participant: corridor.Participant{DID: c.DID, Name: c.Name, Jurisdiction: c.Jurisdiction, Type: c.Type}, Address: c.Address, LogVKey: c.LogKey}
 	if err := addPeer(cfg.path(cfg.Peers), p); err != nil {
 		return err
 	}
@@ -56,7 +58,7 @@ func (c peersListCmd) Run(a *app) error {
 		return err
 	}
 	if c.JSON {
-		return printJSON(a.stdout, append([]peer{}, peers...))
+		return printJSON(a.stdout, append([]identity.Peer{}, peers...))
 	}
 	rows := [][]string{{"JURISDICTION", "DID", "NAME"}}
 	for _, p := range peers {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,17 +15,11 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"corridor"
+	"corridor/internal/identity"
 )
 
-// peer is one line of the operator's list: a participant, and where its
-// Dataspace Protocol answers if its DID document does not say.
-type peer struct {
-	corridor.Participant `yaml:",inline"`
-	Address              string `yaml:"address,omitempty" json:"address,omitempty"`
-}
-
 type peersDoc struct {
-	Peers []peer `yaml:"peers"`
+	Peers []identity.Peer `yaml:"peers"`
 }
 
 // peerList is the operator's list of known participants. The file is looked
@@ -41,7 +36,7 @@ type peerList struct {
 }
 
 // load gives the current list.
-func (l *peerList) load() ([]peer, error) {
+func (l *peerList) load() ([]identity.Peer, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	info, err := os.Stat(l.path)
@@ -66,18 +61,19 @@ func (l *peerList) load() ([]peer, error) {
 	return doc.Peers, nil
 }
 
-// find gives the participant with a DID, and whether it is known.
-func (l *peerList) find(did string) (peer, bool, error) {
+// Lookup implements identity.Directory.
+func (l *peerList) Lookup(ctx context.Context, did string) (identity.Peer, error) {
 	peers, err := l.load()
 	if err != nil {
-		return peer{}, false, err
+		return identity.Peer{}, err
 	}
 	for _, p := range peers {
 		if p.DID == did {
-			return p, true, nil
+			return p, nil
 		}
 	}
-	return peer{}, false, nil
+	return identity.Peer{}, &corridor.Error{Kind: corridor.Forbidden, Msg: did + " is not a participant that this node knows",
+		Fix: "the operator adds it with: corridor peers add"}
 }
 
 // parsePeers reads the list strictly.
@@ -106,7 +102,7 @@ func parsePeers(path string, raw []byte) (peersDoc, error) {
 	return doc, nil
 }
 
-func checkPeer(at string, p peer) error {
+func checkPeer(at string, p identity.Peer) error {
 	switch {
 	case !strings.HasPrefix(p.DID, "did:web:"):
 		return &corridor.Error{Kind: corridor.Invalid, Where: at, Msg: fmt.Sprintf("%q is not a did:web identifier", p.DID), Fix: "write it like did:web:gateway.example.org"}
@@ -120,7 +116,7 @@ func checkPeer(at string, p peer) error {
 
 // addPeer writes the list with one more participant: a new file is put in
 // the old one's place, so that a reader sees one or the other, whole.
-func addPeer(path string, p peer) error {
+func addPeer(path string, p identity.Peer) error {
 	if err := checkPeer(path, p); err != nil {
 		return err
 	}

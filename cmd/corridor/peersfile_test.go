@@ -7,45 +7,46 @@ import (
 	"testing"
 
 	"corridor"
+	"corridor/internal/identity"
 )
 
 func TestRunningNodeNoticesANewPeer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "peers.yaml")
 	list := &peerList{path: path}
-	if _, known, err := list.find("did:web:a.example"); known || err != nil {
-		t.Fatalf("before there is a file: known %v, %v", known, err)
+	if _, err := list.Lookup(t.Context(), "did:web:a.example"); corridor.KindOf(err) != corridor.Forbidden {
+		t.Fatalf("before there is a file: %v", err)
 	}
-	for i, p := range []peer{
+	for i, p := range []identity.Peer{
 		{Participant: corridor.Participant{DID: "did:web:a.example", Jurisdiction: "CN", Name: "甲"}},
 		{Participant: corridor.Participant{DID: "did:web:b.example", Jurisdiction: "KZ"}, Address: "https://b.example/dsp/2025-1"},
 	} {
 		if err := addPeer(path, p); err != nil {
 			t.Fatal(err)
 		}
-		got, known, err := list.find(p.DID)
-		if err != nil || !known || got.Jurisdiction != p.Jurisdiction || got.Name != p.Name || got.Address != p.Address {
-			t.Errorf("peer %d: %+v, known %v, %v", i, got, known, err)
+		got, err := list.Lookup(t.Context(), p.DID)
+		if err != nil || got.Jurisdiction != p.Jurisdiction || got.Name != p.Name || got.Address != p.Address {
+			t.Errorf("peer %d: %+v, %v", i, got, err)
 		}
 	}
-	if err := addPeer(path, peer{Participant: corridor.Participant{DID: "did:web:a.example", Jurisdiction: "RU"}}); corridor.KindOf(err) != corridor.Conflict {
+	if err := addPeer(path, identity.Peer{Participant: corridor.Participant{DID: "did:web:a.example", Jurisdiction: "RU"}}); corridor.KindOf(err) != corridor.Conflict {
 		t.Errorf("a known peer was added again: %v", err)
 	}
 }
 
 func TestListThatBecameWrongAnswersWithItsErrorAndNotWithTheOldList(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "peers.yaml")
-	if err := addPeer(path, peer{Participant: corridor.Participant{DID: "did:web:a.example", Jurisdiction: "CN"}}); err != nil {
+	if err := addPeer(path, identity.Peer{Participant: corridor.Participant{DID: "did:web:a.example", Jurisdiction: "CN"}}); err != nil {
 		t.Fatal(err)
 	}
 	list := &peerList{path: path}
-	if _, known, _ := list.find("did:web:a.example"); !known {
-		t.Fatal("not known")
+	if _, err := list.Lookup(t.Context(), "did:web:a.example"); err != nil {
+		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, []byte("peers: [{did: did:web:a.example, jurisdiction: China}]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, known, err := list.find("did:web:a.example"); known || err == nil || !strings.Contains(err.Error(), "two capital letters") {
-		t.Errorf("known %v, %v", known, err)
+	if _, err := list.Lookup(t.Context(), "did:web:a.example"); err == nil || !strings.Contains(err.Error(), "two capital letters") {
+		t.Errorf("got %v", err)
 	}
 }
 
