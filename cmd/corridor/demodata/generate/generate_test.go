@@ -54,10 +54,10 @@ func TestNobodyInTheFileCanExist(t *testing.T) {
 	_, rows := embedded(t)
 	for i, row := range rows[1:] {
 		iin, phone, mail, resident := row[11], row[12], row[13], row[14]
-		if year := "18" + iin[:2]; (iin[6] != '1' && iin[6] != '2') || year < "1850" || year > "1889" {
+		if year := "18" + iin[:2]; (iin[6] != '1' && iin[6] != '2') || year < "1880" || year > "1889" {
 			t.Fatalf("row %d: IIN %s is not of the nineteenth century", i+1, iin)
 		}
-		if year := resident[6:10]; year < "1850" || year > "1889" {
+		if year := resident[6:10]; year < "1880" || year > "1889" {
 			t.Fatalf("row %d: resident id %s is not of the nineteenth century", i+1, resident)
 		}
 		if len(phone) != 12 || phone[:2] != "+1" || phone[5:10] != "55501" {

@@ -44,11 +44,11 @@ func makePeople(seed uint64) []person {
 var areaCodes = [people / 100]int{201, 202, 212, 213, 215, 302, 303, 305, 312, 313, 404, 412, 415, 503, 617}
 
 // iin makes a Kazakh individual identification number with a valid check
-// digit for a birth between 1850 and 1889: the number was introduced in 2013,
+// digit for a birth between 1880 and 1889: the number was introduced in 2013,
 // so no living person can hold it.
 func iin(r *rand.Rand) string {
 	for {
-		body := fmt.Sprintf("%02d%02d%02d%d%04d", 50+r.IntN(40), 1+r.IntN(12), 1+r.IntN(28), 1+r.IntN(2), r.IntN(10000))
+		body := fmt.Sprintf("%02d%02d%02d%d%04d", 80+r.IntN(10), 1+r.IntN(12), 1+r.IntN(28), 1+r.IntN(2), r.IntN(10000))
 		sum := weigh(body, 0) % 11
 		if sum == 10 {
 			sum = weigh(body, 2) % 11
@@ -69,11 +69,11 @@ func weigh(digits string, shift int) int {
 }
 
 // residentID makes a Chinese resident identity number (GB 11643) with a valid
-// check digit for a birth between 1850 and 1889: the 18-digit number was
+// check digit for a birth between 1880 and 1889: the 18-digit number was
 // introduced in 1999, so no living person can hold it.
 func residentID(r *rand.Rand) string {
 	regions := [...]int{110101, 310101, 440103, 510104, 610102}
-	body := fmt.Sprintf("%06d%04d%02d%02d%03d", regions[r.IntN(len(regions))], 1850+r.IntN(40), 1+r.IntN(12), 1+r.IntN(28), r.IntN(1000))
+	body := fmt.Sprintf("%06d%04d%02d%02d%03d", regions[r.IntN(len(regions))], 1880+r.IntN(10), 1+r.IntN(12), 1+r.IntN(28), r.IntN(1000))
 	weights := [...]int{7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2}
 	sum := 0
 	for i, d := range body {
