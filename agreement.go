@@ -8,6 +8,15 @@ import (
 // MaxAgreement bounds the canonical JSON of one signed agreement.
 const MaxAgreement = 1 << 20
 
+// Names of receipt digests (Receipt.Digests) that a bundle is checked against.
+const (
+	DigestAgreement   = "agreement"    // the agreement body: Agreement.Digest
+	DigestPolicy      = "policy"       // the witness policy text in force
+	DigestLogKey      = "log_vkey"     // the vkey text of the issuer's log
+	DigestDIDDocument = "did_document" // the canonical form of the issuer's DID document
+	DigestContent     = "content"      // the bytes that a transfer carried
+)
+
 // LogRef names a participant's log: its C2SP origin and the key that signs
 // its checkpoints, in the "name+hash+key" form of a note verifier key.
 type LogRef struct {
