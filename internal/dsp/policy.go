@@ -154,7 +154,7 @@ func operandTexts(raw json.RawMessage, list bool) ([]string, bool) {
 func (Rule) refuses() map[string]string {
 	const notHere = "DSP 2025-1 has no such member in a rule; dropping it would change the rule"
 	return map[string]string{
-		"target": "DSP 2025-1, 5.2: the target stands on the policy, never on a rule", "assigner": notHere, "assignee": notHere,
+		"target": "DSP 2025-1: the target stands on the policy, never on a rule", "assigner": notHere, "assignee": notHere,
 		"refinement": notHere, "consequence": notHere, "remedy": notHere, "failure": notHere,
 		"permission": notHere, "prohibition": notHere, "obligation": notHere,
 	}

@@ -25,7 +25,7 @@ type machine struct {
 	states []State
 }
 
-// negotiations is the state machine of DSP 2025-1, section 6.
+// negotiations is the state machine of contract negotiations.
 func negotiations() machine {
 	consumer, provider, either := []Role{Consumer}, []Role{Provider}, []Role{Consumer, Provider}
 	m := machine{
@@ -49,7 +49,7 @@ func negotiations() machine {
 	return m
 }
 
-// transfers is the state machine of DSP 2025-1, section 8. The text is of
+// transfers is the state machine of transfer processes. The text of DSP is of
 // two minds about who may start a suspended transfer again: its message table
 // says the provider, its HTTPS binding lets the consumer attempt it at the
 // provider. The table allows both; the exchange decides whether to agree.

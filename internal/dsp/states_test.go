@@ -1,0 +1,319 @@
+package dsp
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"corridor"
+)
+
+var update = flag.Bool("update", false, "write docs/states.md")
+
+var (
+	allNegotiation = []Type{TypeContractRequest, TypeContractOffer, TypeAgreement, TypeVerification, TypeEventAccepted, TypeEventFinalized, TypeNegTermination}
+	allTransfer    = []Type{TypeTransferRequest, TypeTransferStart, TypeCompletion, TypeSuspension, TypeTermination}
+	roles          = []Role{Consumer, Provider}
+)
+
+// expectNegotiation is the digest of the protocol's text, written apart from
+// the table: state, sender, message -> next state. What is not here is
+// illegal.
+const expectNegotiation = `
+             C ContractRequestMessage                       REQUESTED
+             P ContractOfferMessage                         OFFERED
+REQUESTED    P ContractOfferMessage                         OFFERED
+REQUESTED    P ContractAgreementMessage                     AGREED
+REQUESTED    C ContractNegotiationTerminationMessage        TERMINATED
+REQUESTED    P ContractNegotiationTerminationMessage        TERMINATED
+OFFERED      C ContractRequestMessage                       REQUESTED
+OFFERED      C ContractNegotiationEventMessage_ACCEPTED     ACCEPTED
+OFFERED      C ContractNegotiationTerminationMessage        TERMINATED
+OFFERED      P ContractNegotiationTerminationMessage        TERMINATED
+ACCEPTED     P ContractAgreementMessage                     AGREED
+ACCEPTED     C ContractNegotiationTerminationMessage        TERMINATED
+ACCEPTED     P ContractNegotiationTerminationMessage        TERMINATED
+AGREED       C ContractAgreementVerificationMessage         VERIFIED
+AGREED       C ContractNegotiationTerminationMessage        TERMINATED
+AGREED       P ContractNegotiationTerminationMessage        TERMINATED
+VERIFIED     P ContractNegotiationEventMessage_FINALIZED    FINALIZED
+VERIFIED     C ContractNegotiationTerminationMessage        TERMINATED
+VERIFIED     P ContractNegotiationTerminationMessage        TERMINATED
+`
+
+const expectTransfer = `
+             C TransferRequestMessage        REQUESTED
+REQUESTED    P TransferStartMessage          STARTED
+REQUESTED    C TransferTerminationMessage    TERMINATED
+REQUESTED    P TransferTerminationMessage    TERMINATED
+STARTED      C TransferSuspensionMessage     SUSPENDED
+STARTED      P TransferSuspensionMessage     SUSPENDED
+STARTED      C TransferCompletionMessage     COMPLETED
+STARTED      P TransferCompletionMessage     COMPLETED
+STARTED      C TransferTerminationMessage    TERMINATED
+STARTED      P TransferTerminationMessage    TERMINATED
+SUSPENDED    C TransferStartMessage          STARTED
+SUSPENDED    P TransferStartMessage          STARTED
+SUSPENDED    C TransferTerminationMessage    TERMINATED
+SUSPENDED    P TransferTerminationMessage    TERMINATED
+`
+
+func expectation(t *testing.T, text string) map[string]State {
+	t.Helper()
+	out := map[string]State{}
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) == 3 {
+			f = append([]string{""}, f...)
+		}
+		if len(f) == 4 {
+			out[f[0]+" "+f[1]+" "+strings.ReplaceAll(f[2], "_", " ")] = State(f[3])
+		}
+	}
+	return out
+}
+
+func TestTheTablesSayWhatTheProtocolSays(t *testing.T) {
+	for _, c := range []struct {
+		m      machine
+		next   func(Role, State, Type, Role) (State, error)
+		expect string
+		types  []Type
+	}{
+		{negotiations(), NextNegotiation, expectNegotiation, allNegotiation},
+		{transfers(), NextTransfer, expectTransfer, allTransfer},
+	} {
+		want, used := expectation(t, c.expect), 0
+		for _, state := range c.m.states {
+			for _, msg := range append(slices.Concat(allNegotiation, allTransfer), TypeCatalog, "") {
+				for _, from := range roles {
+					for _, role := range roles {
+						got, err := c.next(role, state, msg, from)
+						to, legal := want[fmt.Sprintf("%s %s %s", state, strings.ToUpper(string(from[:1])), msg)]
+						switch {
+						case legal && (err != nil || got != to):
+							t.Errorf("%s: %s by %s in %q: got %q, %v; want %q", c.m.what, msg, from, state, got, err, to)
+						case !legal && err == nil:
+							t.Errorf("%s: %s by %s in %q is legal, leads to %q", c.m.what, msg, from, state, got)
+						case !legal && got != state:
+							t.Errorf("%s: an illegal %s moved %q to %q", c.m.what, msg, state, got)
+						}
+						if legal {
+							used++
+						}
+					}
+				}
+			}
+		}
+		if used != 2*len(want) {
+			t.Errorf("%s: %d of %d expected moves were tried", c.m.what, used/2, len(want))
+		}
+	}
+}
+
+func TestAnIllegalMoveSaysWhatIsAllowed(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		err      func() error
+		kind     corridor.Kind
+		msg, fix string
+	}{
+		{"a verification while an offer is open", func() error {
+			_, err := NextNegotiation(Provider, Offered, TypeVerification, Consumer)
+			return err
+		}, corridor.Conflict, "a negotiation that is OFFERED cannot take ContractAgreementVerificationMessage",
+			"from here the consumer may send ContractRequestMessage or ContractNegotiationEventMessage ACCEPTED or ContractNegotiationTerminationMessage; the provider may send ContractNegotiationTerminationMessage"},
+		{"our own early finalization", func() error {
+			_, err := NextNegotiation(Provider, Agreed, TypeEventFinalized, Provider)
+			return err
+		}, corridor.Conflict, "a negotiation that is AGREED cannot send ContractNegotiationEventMessage FINALIZED", "from here the consumer may send"},
+		{"anything after the end", func() error {
+			_, err := NextNegotiation(Provider, Finalized, TypeNegTermination, Consumer)
+			return err
+		}, corridor.Conflict, "FINALIZED cannot take", "FINALIZED is final: open a new negotiation"},
+		{"a consumer that finalizes", func() error {
+			_, err := NextNegotiation(Provider, Verified, TypeEventFinalized, Consumer)
+			return err
+		}, corridor.Invalid, "a consumer never sends ContractNegotiationEventMessage FINALIZED in a negotiation", ""},
+		{"a message of the other protocol", func() error {
+			_, err := NextTransfer(Provider, Requested, TypeContractOffer, Provider)
+			return err
+		}, corridor.Invalid, "never sends ContractOfferMessage in a transfer", ""},
+		{"a start before the request", func() error {
+			_, err := NextTransfer(Consumer, None, TypeTransferStart, Provider)
+			return err
+		}, corridor.Conflict, "a transfer that is not begun cannot take TransferStartMessage", "the consumer may send TransferRequestMessage"},
+		{"completion while suspended", func() error {
+			_, err := NextTransfer(Provider, Suspended, TypeCompletion, Consumer)
+			return err
+		}, corridor.Conflict, "SUSPENDED cannot take TransferCompletionMessage", "TransferStartMessage"},
+		{"a role that is none", func() error {
+			_, err := NextTransfer("broker", Suspended, TypeCompletion, Consumer)
+			return err
+		}, corridor.Internal, `"broker" is not a role`, ""},
+		{"a state of the other protocol", func() error {
+			_, err := NextTransfer(Provider, Agreed, TypeCompletion, Consumer)
+			return err
+		}, corridor.Internal, `"AGREED" is not a state of a transfer`, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var e *corridor.Error
+			if !errors.As(c.err(), &e) {
+				t.Fatal("no error")
+			}
+			if e.Kind != c.kind || !strings.Contains(e.Msg, c.msg) || !strings.Contains(e.Fix, c.fix) {
+				t.Errorf("got %s: %v", e.Kind, e)
+			}
+		})
+	}
+}
+
+func TestMovesListWhatNextAccepts(t *testing.T) {
+	for _, from := range roles {
+		for _, s := range negotiations().states {
+			for _, m := range NegotiationMoves(s, from) {
+				if _, err := NextNegotiation(from, s, m, from); err != nil {
+					t.Error(err)
+				}
+			}
+			if s.Final() && len(NegotiationMoves(s, from)) != 0 {
+				t.Errorf("%s is final and has moves", s)
+			}
+		}
+		for _, s := range transfers().states {
+			for _, m := range TransferMoves(s, from) {
+				if _, err := NextTransfer(from, s, m, from); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+	if Provider.Other() != Consumer || Consumer.Other() != Provider {
+		t.Error("roles")
+	}
+}
+
+// Two sides that exchange any messages, each refusing what its table refuses,
+// end up in the same state, and a final state is never left.
+func TestBothSidesStayInStep(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		next, types := NextNegotiation, allNegotiation
+		if rapid.Bool().Draw(t, "transfer") {
+			next, types = NextTransfer, allTransfer
+		}
+		mine, yours := None, None
+		for range rapid.IntRange(1, 30).Draw(t, "messages") {
+			msg, from := rapid.SampledFrom(types).Draw(t, "msg"), rapid.SampledFrom(roles).Draw(t, "from")
+			was := mine
+			a, errA := next(from, mine, msg, from)
+			b, errB := next(from.Other(), yours, msg, from)
+			if (errA == nil) != (errB == nil) || a != b {
+				t.Fatalf("%s by %s in %q: sender %q %v, receiver %q %v", msg, from, was, a, errA, b, errB)
+			}
+			if was.Final() && errA == nil {
+				t.Fatalf("%q was left by %s", was, msg)
+			}
+			mine, yours = a, b
+		}
+	})
+}
+
+func TestEveryStateIsReachable(t *testing.T) {
+	for _, m := range []machine{negotiations(), transfers()} {
+		seen := map[State]bool{None: true}
+		for range m.states {
+			for _, mv := range m.moves {
+				if seen[mv.from] {
+					seen[mv.to] = true
+				}
+			}
+		}
+		for _, s := range m.states {
+			if !seen[s] {
+				t.Errorf("%s: %q cannot be reached", m.what, s)
+			}
+		}
+	}
+}
+
+func statesDoc() string {
+	var b strings.Builder
+	b.WriteString("# States of negotiations and transfers\n\nGenerated from the tables in `internal/dsp/states.go` by `go test ./internal/dsp -run StatesDoc -update`; a test fails when they differ.\n" +
+		"C: the consumer sends the message, P: the provider, C P: either. A state changes when the message is acknowledged, on both\nsides. What is not drawn is refused with a client error and leaves the state as it is.\n")
+	for _, m := range []machine{negotiations(), transfers()} {
+		b.WriteString("\n## " + strings.ToUpper(m.what[:1]) + m.what[1:] + "\n```mermaid\nstateDiagram-v2\n")
+		for _, mv := range m.moves {
+			fmt.Fprintf(&b, "    %s --> %s: %s %s\n", node(mv.from), mv.to, initials(mv.by), label(mv.msg))
+		}
+		for _, s := range m.states {
+			if s.Final() {
+				fmt.Fprintf(&b, "    %s --> [*]\n", s)
+			}
+		}
+		b.WriteString("```\n\n| in state | message | sent by | leads to |\n|---|---|---|---|\n")
+		for _, mv := range m.moves {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", mv.from.words(), mv.msg, senders(mv.by), mv.to)
+		}
+	}
+	b.WriteString("\nThe protocol is of two minds about who may start a suspended transfer again: its message table says the provider, its\n" +
+		"HTTPS binding lets the consumer attempt it at the provider. The table allows both, and the side that receives the attempt\ndecides whether to agree.\n")
+	return b.String()
+}
+
+func node(s State) string {
+	if s == None {
+		return "[*]"
+	}
+	return string(s)
+}
+
+func initials(by []Role) string {
+	if len(by) == 2 {
+		return "C P"
+	}
+	return strings.ToUpper(string(by[0][:1]))
+}
+
+func senders(by []Role) string {
+	if len(by) == 2 {
+		return "either"
+	}
+	return string(by[0])
+}
+
+// label shortens a message's name for the drawing.
+func label(t Type) string {
+	return strings.NewReplacer("ContractNegotiationEventMessage ", "", "ContractAgreementVerification", "Verification",
+		"ContractNegotiation", "", "Contract", "", "Transfer", "", "Message", "").Replace(string(t))
+}
+
+func TestStatesDoc(t *testing.T) {
+	const file = "../../docs/states.md"
+	want := statesDoc()
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Error("docs/states.md differs from the tables; run: go test ./internal/dsp -run StatesDoc -update")
+	}
+}
+
+func BenchmarkNextNegotiation(b *testing.B) {
+	for b.Loop() {
+		if _, err := NextNegotiation(Provider, Agreed, TypeVerification, Consumer); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
