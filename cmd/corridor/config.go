@@ -23,6 +23,9 @@ type config struct {
 	DID           string   `yaml:"did" help:"Who this node is. A did:web identifier; peers fetch its document from the host that it names. Changing it makes another participant of the node: start a new directory instead."`
 	Name          string   `yaml:"name" help:"The organisation's name, as peers see it."`
 	Jurisdiction  string   `yaml:"jurisdiction" help:"The country whose law applies to this side: two letters (ISO 3166-1), for example CN, KZ or RU."`
+	Type          string   `yaml:"type" help:"What the organisation is, as a recipient of data (fact recipient_type): private, group_affiliate, state_body, foreign_authority or intl_org. Empty: not stated, and the law may ask."`
+	Traits        []string `yaml:"traits" help:"What the law wants to know about the organisation as an exporter (fact exporter_traits), for example [bank] or [ciio]. [] states that none applies; null states nothing, and the law may ask."`
+	Flags         []string `yaml:"flags" help:"What the law wants to know about the organisation as a recipient (fact recipient_flags). [] states that none applies; null states nothing, and the law may ask."`
 	Suite         string   `yaml:"suite" help:"The signature suite of decisions, agreements and receipts: Ed25519, P-256 or SM2. The key is made by init; the suite of an existing key does not change."`
 	Listen        string   `yaml:"listen" help:"Address and port that the node listens on. Keep it on loopback unless a reverse proxy or tls_cert protects it."`
 	URL           string   `yaml:"url" help:"How peers reach this node, without a path. Empty: derived from the DID (https, or http where the DID names a loopback address)."`
@@ -225,6 +228,9 @@ func flow(v reflect.Value) string {
 	case reflect.Bool:
 		return fmt.Sprint(v.Bool())
 	case reflect.Slice:
+		if v.IsNil() {
+			return "null"
+		}
 		return "[" + strings.Join(v.Interface().([]string), ", ") + "]"
 	}
 	return fmt.Sprintf("%q", v.String())

@@ -15,6 +15,7 @@ func TestConfigurationSurvivesBeingWrittenAndRead(t *testing.T) {
 	want := defaults()
 	want.DID, want.Name, want.Jurisdiction, want.Suite = "did:web:a.example", `Name with "quotes": and 中文`, "CN", "SM2"
 	want.Manual, want.AllowPrivate = []string{"agree", "start"}, true
+	want.Traits, want.Flags = []string{}, nil
 	want.dir = "node"
 	got, err := parseConfig("node", "node/config.yaml", want.write())
 	if err != nil {

@@ -19,6 +19,7 @@ type peersAddCmd struct {
 	Jurisdiction string `required:"" help:"The country whose law applies to it (two letters). You vouch for this." placeholder:"CC"`
 	Name         string `help:"Its name."`
 	Type         string `help:"What it is, in the words of the fact recipient_type: private, group_affiliate, state_body, ..."`
+	Unflagged    bool   `help:"State that none of the fact recipient_flags applies to it (undesirable, restricted, sanctioned, ...)."`
 	Address      string `help:"Its Dataspace Protocol address, if its DID document does not say." placeholder:"URL"`
 	LogKey       string `help:"Verifier key of its log, as corridor init printed it there." placeholder:"VKEY"`
 }
@@ -35,6 +36,9 @@ func (c peersAddCmd) Run(a *app) error {
 		return err
 	}
 	p := identity.Peer{Participant: corridor.Participant{DID: c.DID, Name: c.Name, Jurisdiction: c.Jurisdiction, Type: c.Type}, Address: c.Address, LogVKey: c.LogKey}
+	if c.Unflagged {
+		p.Flags = []string{}
+	}
 	if err := addPeer(cfg.path(cfg.Peers), p); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -74,6 +75,30 @@ func (l *peerList) Lookup(ctx context.Context, did string) (identity.Peer, error
 	}
 	return identity.Peer{}, &corridor.Error{Kind: corridor.Forbidden, Msg: did + " is not a participant that this node knows",
 		Fix: "the operator adds it with: corridor peers add"}
+}
+
+// Participant implements exchange.Directory.
+func (l *peerList) Participant(ctx context.Context, did string) (corridor.Participant, error) {
+	p, err := l.Lookup(ctx, did)
+	if corridor.KindOf(err) == corridor.Forbidden {
+		err = corridor.E(corridor.NotFound, "%w", err)
+	}
+	return p.Participant, err
+}
+
+// Participants implements exchange.Directory: all known peers in the order of
+// their DIDs.
+func (l *peerList) Participants(context.Context) ([]corridor.Participant, error) {
+	peers, err := l.load()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]corridor.Participant, len(peers))
+	for i, p := range peers {
+		out[i] = p.Participant
+	}
+	slices.SortFunc(out, func(a, b corridor.Participant) int { return strings.Compare(a.DID, b.DID) })
+	return out, nil
 }
 
 // parsePeers reads the list strictly.
