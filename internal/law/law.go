@@ -7,7 +7,8 @@
 package law
 
 import (
-	"io/fs"
+	"slices"
+	"sync"
 
 	"corridor"
 )
@@ -18,7 +19,19 @@ const Engine = "corridor-law/1"
 
 // Library holds compiled rule packs. It is immutable to its callers and safe
 // for concurrent use.
-type Library struct{}
+type Library struct {
+	atlas          *atlas
+	vocab          *vocabulary
+	vars           []*variable
+	axioms         *axioms
+	obligations    *obligations
+	profiles       map[string]*profile
+	calendars      map[string]*calendar
+	records        map[string]*record // by class/id
+	packs          []*pack
+	byJurisdiction map[string]*pack
+	scratch        sync.Pool // *marks
+}
 
 // PackInfo describes one loaded pack.
 type PackInfo struct {
@@ -63,46 +76,87 @@ type FactInfo struct {
 	Values   []string      `json:"values,omitempty"`
 	Asks     string        `json:"asks,omitempty"` // exporter, importer, officer, scan
 	Derived  string        `json:"derived,omitempty"`
+	Change   *Change       `json:"changeable,omitempty"`
 	Question corridor.Text `json:"question"`
 }
 
-// Prepared is a flow whose facts were read once, ready to be decided many
-// times.
-type Prepared struct{}
-
-// Load compiles every pack of fsys. The error joins all that is wrong, each a
-// *corridor.Error whose Where is file:line:column.
-func Load(fsys fs.FS) (*Library, error) { return &Library{}, nil }
-
-// Decide applies the law of both sides to a flow. The error is for bad input
-// only: an unknown fact, value, country or date.
-func (l *Library) Decide(f corridor.Flow) (corridor.Verdict, error) {
-	return corridor.Verdict{}, corridor.E(corridor.Unavailable, "the law engine is being built")
+// ProfileInfo is the declaration of an assumption profile.
+type ProfileInfo struct {
+	Name string        `json:"name"`
+	Text corridor.Text `json:"text"`
 }
 
-// DecideSide applies one side's own law.
-func (l *Library) DecideSide(f corridor.Flow, side corridor.Side) (corridor.Decision, error) {
-	return corridor.Decision{}, corridor.E(corridor.Unavailable, "the law engine is being built")
+func (l *Library) marks() *marks {
+	if m, ok := l.scratch.Get().(*marks); ok {
+		return m
+	}
+	return &marks{}
 }
-
-// Prepare reads the facts of a flow.
-func (l *Library) Prepare(f corridor.Flow) (*Prepared, error) { return &Prepared{}, nil }
-
-// Decide decides a prepared flow on both sides.
-func (p *Prepared) Decide() corridor.Verdict { return corridor.Verdict{} }
 
 // Assume names the profile that fills what is missing. The facts themselves
 // stay as given: every decision fills them anew and lists what was assumed.
 func (l *Library) Assume(f corridor.Flow, profile string) (corridor.Flow, error) {
+	if l.profiles[profile] == nil {
+		return f, unknownProfile(l, profile)
+	}
 	f.Assume = profile
 	return f, nil
 }
 
 // Packs lists the loaded packs by id.
-func (l *Library) Packs() []PackInfo { return nil }
+func (l *Library) Packs() []PackInfo {
+	out := []PackInfo{}
+	for _, p := range l.packs {
+		info := PackInfo{ID: p.id, Jurisdiction: p.jurisdiction, Version: p.version, Digest: p.digest, Title: p.title,
+			Rules: len(p.rules), Status: map[corridor.SourceStatus]int{}, Cases: len(p.cases)}
+		for _, side := range []corridor.Side{corridor.Export, corridor.Import} {
+			if slices.ContainsFunc(p.rules, func(u *rule) bool { return u.on(side) }) {
+				info.Sides = append(info.Sides, side)
+			}
+		}
+		for _, u := range p.rules {
+			info.Status[u.source.status]++
+		}
+		out = append(out, info)
+	}
+	slices.SortFunc(out, func(a, b PackInfo) int {
+		if a.ID < b.ID {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
 
 // Obligation finds a declared obligation by id or alias.
-func (l *Library) Obligation(id string) (ObligationInfo, bool) { return ObligationInfo{}, false }
+func (l *Library) Obligation(id string) (ObligationInfo, bool) {
+	i, ok := l.obligations.index[id]
+	if !ok {
+		return ObligationInfo{}, false
+	}
+	return *l.obligations.all[i], true
+}
 
 // Vocabulary lists the declared facts.
-func (l *Library) Vocabulary() []FactInfo { return nil }
+func (l *Library) Vocabulary() []FactInfo {
+	out := make([]FactInfo, 0, len(l.vocab.facts))
+	for _, f := range l.vocab.facts {
+		out = append(out, f.FactInfo)
+	}
+	return out
+}
+
+// Profiles lists the assumption profiles.
+func (l *Library) Profiles() []ProfileInfo {
+	out := []ProfileInfo{}
+	for _, name := range keys(l.profiles) {
+		out = append(out, ProfileInfo{name, l.profiles[name].text})
+	}
+	return out
+}
+
+// Country checks a country code; the error names the nearest valid ones.
+func (l *Library) Country(code string) error {
+	_, err := l.atlas.check(code, "country")
+	return err
+}

@@ -1,0 +1,96 @@
+package law
+
+import (
+	"slices"
+	"sync"
+
+	"corridor"
+)
+
+// finish prepares what decisions need: the axioms' diagram and, per pack and
+// side, one lazily compiled program between two changes of its law.
+func (l *Library) finish() error {
+	if err := l.axioms.finish(l.vars); err != nil {
+		return err
+	}
+	for _, p := range l.packs {
+		for s, side := range sides {
+			p.sides[s] = l.epochs(p, side)
+		}
+	}
+	return nil
+}
+
+var sides = [2]corridor.Side{corridor.Export, corridor.Import}
+
+// epoch is a span of days in which a side's law does not change.
+type epoch struct {
+	from corridor.Date   // 0: from ever
+	cell func() *program // compiles once
+}
+
+// epochs finds the days on which a rule of the side, or a list that such a
+// rule may use, begins or has just ended.
+func (l *Library) epochs(p *pack, side corridor.Side) []epoch {
+	var days []corridor.Date
+	add := func(q period) {
+		if q.from != 0 {
+			days = append(days, q.from)
+		}
+		if q.to != 0 {
+			days = append(days, q.to+1)
+		}
+	}
+	uses := map[int]bool{}
+	seen := map[*formula]bool{}
+	for _, u := range p.rules {
+		if !u.on(side) {
+			continue
+		}
+		add(u.period)
+		for _, f := range u.formulas() {
+			f.atoms(seen, func(i int) { uses[p.table.atoms[i].list] = true })
+		}
+	}
+	for i, list := range p.lists {
+		if uses[i+1] {
+			for _, e := range list.editions {
+				add(e.period)
+			}
+		}
+	}
+	slices.Sort(days)
+	days = slices.Compact(days)
+	out := make([]epoch, 0, len(days)+1)
+	for i := -1; i < len(days); i++ {
+		var from, until corridor.Date
+		day := corridor.Date(dateMin)
+		if i >= 0 {
+			from, day = days[i], days[i]
+		}
+		if i+1 < len(days) {
+			until = days[i+1]
+		}
+		out = append(out, epoch{from, sync.OnceValue(func() *program {
+			g := l.compileProgram(p, side, day)
+			g.from, g.until = from, until
+			return g
+		})})
+	}
+	return out
+}
+
+// program finds the program of a pack's side on a day.
+func (p *pack) program(side corridor.Side, day corridor.Date) *program {
+	list := p.sides[0]
+	if side == corridor.Import {
+		list = p.sides[1]
+	}
+	at := 0
+	for i := range list {
+		if i == 0 || list[i].from <= day {
+			at = i
+		}
+	}
+	return list[at].cell()
+}

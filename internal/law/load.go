@@ -1,0 +1,303 @@
+package law
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"regexp"
+	"runtime"
+	"slices"
+	"sync"
+
+	"go.yaml.in/yaml/v4"
+
+	"corridor"
+)
+
+// maxPacks bounds the packs of one library.
+const maxPacks = 300
+
+// files is the raw text of a library.
+type files struct {
+	shared map[string][]byte // vocabulary.yaml and the like
+	packs  []packFiles
+}
+
+type packFiles struct {
+	dir         string
+	pack, cases []byte
+}
+
+var sharedFiles = []string{"vocabulary.yaml", "obligations.yaml", "assumptions.yaml", "calendars.json"}
+
+// Load compiles every pack of fsys. The error joins all that is wrong, each a
+// *corridor.Error whose Where is file:line:column.
+func Load(fsys fs.FS) (*Library, error) {
+	l, errs := load(fsys)
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return l, nil
+}
+
+func load(fsys fs.FS) (*Library, []error) {
+	raw, err := readFiles(fsys)
+	if err != nil {
+		return nil, []error{err}
+	}
+	l := &Library{atlas: newAtlas(), byJurisdiction: map[string]*pack{}, records: map[string]*record{}}
+	if errs := l.readShared(raw); len(errs) > 0 {
+		return nil, errs
+	}
+	readers := l.readPacks(raw)
+	if errs := collect(readers); len(errs) > 0 {
+		return nil, errs
+	}
+	if errs := l.assemble(raw, readers); len(errs) > 0 {
+		return nil, errs
+	}
+	return l, nil
+}
+
+func collect(readers []*reader) []error {
+	var errs []error
+	for _, r := range readers {
+		errs = append(errs, r.errs...)
+	}
+	return errs
+}
+
+func readFiles(fsys fs.FS) (*files, error) {
+	raw := &files{shared: map[string][]byte{}}
+	for i, name := range sharedFiles {
+		data, err := readOne(fsys, name)
+		switch {
+		case err == nil:
+			raw.shared[name] = data
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		case i < 2:
+			e := corridor.E(corridor.Invalid, "the rule packs have no %s", name)
+			e.Fix = "point to a directory laid out as in docs/pack-format.md"
+			return nil, e
+		}
+	}
+	dirs, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, corridor.E(corridor.Invalid, "rule packs: %w", err)
+	}
+	for _, d := range dirs {
+		if !d.IsDir() {
+			continue
+		}
+		data, err := readOne(fsys, path.Join(d.Name(), "pack.yaml"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		cases, err := readOne(fsys, path.Join(d.Name(), "cases.yaml"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		raw.packs = append(raw.packs, packFiles{d.Name(), data, cases})
+	}
+	if len(raw.packs) > maxPacks {
+		return nil, corridor.E(corridor.Limited, "more than %d rule packs", maxPacks)
+	}
+	return raw, nil
+}
+
+func readOne(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, corridor.E(corridor.Invalid, "rule packs: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, corridor.E(corridor.Invalid, "rule packs: %w", err)
+	}
+	return data, nil
+}
+
+func (l *Library) readShared(raw *files) []error {
+	var readers []*reader
+	read := func(name string, decode func(*reader, *yaml.Node)) {
+		if data, ok := raw.shared[name]; ok {
+			r := &reader{file: name}
+			readers = append(readers, r)
+			if root := r.parse(data); root != nil {
+				decode(r, root)
+			}
+		}
+	}
+	l.profiles, l.calendars = map[string]*profile{}, map[string]*calendar{}
+	read(sharedFiles[0], func(r *reader, n *yaml.Node) { l.vocab = r.vocabulary(n) })
+	read(sharedFiles[1], func(r *reader, n *yaml.Node) { l.obligations = r.obligations(n) })
+	read(sharedFiles[2], func(r *reader, n *yaml.Node) { l.profiles = r.profiles(n) })
+	read(sharedFiles[3], func(r *reader, n *yaml.Node) { l.calendars = r.calendars(n) })
+	return collect(readers)
+}
+
+// parallel runs f(0..n-1) on the available cores.
+func parallel(n int, f func(i int)) {
+	var wg sync.WaitGroup
+	next := make(chan int, n)
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for i := range next {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func (l *Library) readPacks(raw *files) []*reader {
+	readers := make([]*reader, len(raw.packs))
+	l.packs = make([]*pack, len(raw.packs))
+	parallel(len(raw.packs), func(i int) {
+		src := raw.packs[i]
+		r := &reader{file: path.Join(src.dir, "pack.yaml")}
+		readers[i] = r
+		root := r.parse(src.pack)
+		if root == nil {
+			return
+		}
+		p := r.pack(root, l.atlas)
+		if p.id != src.dir && p.id != "" {
+			r.fail(root, "rename one of them", "pack %q lies in the directory %q", p.id, src.dir)
+		}
+		p.digest = digest(raw, src)
+		l.packs[i] = p
+		if src.cases != nil {
+			r.file = path.Join(src.dir, "cases.yaml")
+			if root := r.parse(src.cases); root != nil {
+				p.cases = r.cases(root, l.atlas, p.jurisdiction)
+			}
+			r.file = path.Join(src.dir, "pack.yaml")
+		}
+	})
+	return readers
+}
+
+// digest names the edition of a pack by everything that decides with it: the
+// pack, and the files that all packs share.
+func digest(raw *files, src packFiles) string {
+	var b []byte
+	add := func(name string, data []byte) {
+		b = append(b, name...)
+		b = append(b, 0)
+		b = binary.BigEndian.AppendUint64(b, uint64(len(data)))
+		b = append(b, data...)
+	}
+	add("pack.yaml", src.pack)
+	for _, name := range sharedFiles {
+		add(name, raw.shared[name])
+	}
+	return corridor.Digest(b)
+}
+
+var quotedCode = regexp.MustCompile(`["'][A-Z]{2}["']`)
+
+// mentioned lists every country code that a condition may name.
+func (l *Library) mentioned(raw *files) []string {
+	seen := map[string]bool{}
+	scan := func(data []byte) {
+		for _, m := range quotedCode.FindAll(data, -1) {
+			if code := string(m[1:3]); !seen[code] {
+				if _, ok := l.atlas.number(code); ok {
+					seen[code] = true
+				}
+			}
+		}
+	}
+	for _, f := range l.vocab.facts {
+		if f.Type == typeCountries {
+			scan(raw.shared[sharedFiles[0]])
+			for _, p := range raw.packs {
+				scan(p.pack)
+			}
+			break
+		}
+	}
+	return keys(seen)
+}
+
+// assemble gives the variables their numbers, compiles all conditions and
+// checks what only the whole can show.
+func (l *Library) assemble(raw *files, readers []*reader) []error {
+	l.vars = l.vocab.variables(l.atlas, l.mentioned(raw))
+	for i, p := range l.packs {
+		for _, c := range p.records {
+			l.addRecord(readers[i], p, c)
+		}
+	}
+	env, err := language(l.vocab)
+	if err != nil {
+		return []error{corridor.E(corridor.Invalid, "vocabulary.yaml: %w", err)}
+	}
+	vr := &reader{file: sharedFiles[0]}
+	l.compileAxioms(&scope{env: env, atlas: l.atlas, vocab: l.vocab, vars: l.vars, table: newAtomTable(), r: vr})
+	parallel(len(l.packs), func(i int) {
+		p := l.packs[i]
+		s := &scope{env: env, atlas: l.atlas, vocab: l.vocab, vars: l.vars, table: p.table, pack: p, records: l.records,
+			r: readers[i], named: map[string]*condition{}, open: map[string]bool{}}
+		s.compilePack()
+		p.check(readers[i], l)
+	})
+	l.checkAcross(readers)
+	if errs := append(slices.Clone(vr.errs), collect(readers)...); len(errs) > 0 {
+		return errs
+	}
+	if err := l.finish(); err != nil {
+		return []error{err}
+	}
+	return nil
+}
+
+func (l *Library) addRecord(r *reader, p *pack, c *record) {
+	c.pack = p
+	key := c.class + "/" + c.id
+	if l.records[key] != nil {
+		r.failAt(c.place, "begin its name with the pack's id", "%s %q is declared in two packs", c.class, c.id)
+		return
+	}
+	l.records[key] = c
+	c.v = len(l.vars)
+	l.vars = append(l.vars, &variable{record: c, values: c.states, name: c.class + "s." + c.id})
+}
+
+func (s *scope) compilePack() {
+	for _, n := range s.pack.conditions {
+		if s.named[n.name] != nil {
+			s.r.failAt(n.place, "", "condition %q is declared twice", n.name)
+			continue
+		}
+		s.named[n.name] = n
+	}
+	for _, n := range s.pack.conditions {
+		s.resolve(n.name)
+	}
+	for _, u := range s.pack.rules {
+		u.when = s.compile(u.src)
+		for i := range u.results {
+			if src := u.results[i].src; src != nil {
+				u.results[i].when = s.compile(*src)
+			} else {
+				u.results[i].when = s.table.constant(true)
+			}
+		}
+	}
+	if n := len(s.table.atoms); n > maxAtoms {
+		s.r.failAt(s.pack.place, "split the pack", "%d different tests are over the limit of %d", n, maxAtoms)
+	}
+}

@@ -1,0 +1,66 @@
+package law
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A note is a plain English sentence in a decision, made from one of these
+// patterns, so that it can be put into another language later.
+type notePattern struct{ en, zh, ru string }
+
+var (
+	noteNoPack     = notePattern{"no rule pack for %s", "没有%s的规则包", "нет пакета правил для %s"}
+	noteNoMeaning  = notePattern{"%s %s has no meaning in pack %s and counts as nothing in place", "%s %s在规则包%s中没有含义，视为尚未具备", "%s %s не имеет значения в пакете %s и считается отсутствующим"}
+	noteNoCalendar = notePattern{"the working days of %s %s are not known, so the term of %s never counts as over", "缺少%s %s年的工作日历，因此%s的期限不视为届满", "рабочие дни (%s, %s год) неизвестны, поэтому срок по %s не считается истёкшим"}
+	noteEstimated  = notePattern{"some working days of %s used for the term of %s are estimated", "%s用于计算%s期限的部分工作日为估计", "часть рабочих дней (%s), по которым считается срок %s, - оценка"}
+	noteNoDate     = notePattern{"%s has no filing date, so its term counts as possibly running", "%s没有提交日期，其期限视为可能尚未届满", "у %s нет даты подачи, поэтому срок считается возможно идущим"}
+	notePatterns   = []notePattern{noteNoPack, noteNoMeaning, noteNoCalendar, noteEstimated, noteNoDate}
+)
+
+func note(p notePattern, args ...any) string { return fmt.Sprintf(p.en, args...) }
+
+// NoteIn puts a note of a decision into lang ("en", "zh" or "ru"). A note it
+// does not know stays as it is.
+func NoteIn(text, lang string) string {
+	if lang != "zh" && lang != "ru" {
+		return text
+	}
+	for _, p := range notePatterns {
+		args, ok := unprint(p.en, text)
+		if !ok {
+			continue
+		}
+		to := p.zh
+		if lang == "ru" {
+			to = p.ru
+		}
+		return fmt.Sprintf(to, args...)
+	}
+	return text
+}
+
+// unprint takes a text apart along the fixed parts of its pattern.
+func unprint(pattern, text string) ([]any, bool) {
+	parts := strings.Split(pattern, "%s")
+	rest, ok := strings.CutPrefix(text, parts[0])
+	if !ok {
+		return nil, false
+	}
+	var args []any
+	for i, p := range parts[1:] {
+		at := strings.Index(rest, p)
+		if i == len(parts)-2 {
+			at = len(rest) - len(p)
+			if at < 0 || rest[at:] != p {
+				return nil, false
+			}
+		}
+		if at < 0 {
+			return nil, false
+		}
+		args = append(args, rest[:at])
+		rest = rest[at+len(p):]
+	}
+	return args, rest == ""
+}

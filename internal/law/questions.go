@@ -1,0 +1,354 @@
+package law
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+
+	"corridor"
+)
+
+// restrict copies the part of d that the possible classes can reach into a
+// fresh diagram. Classes that are not possible become "impossible", which is
+// a don't-care.
+func (d *diagram) restrict(root int32, possible []uint64) (*diagram, int32) {
+	out := newDiagram(d.arity)
+	done := map[int32]int32{}
+	var copyOf func(n int32) int32
+	copyOf = func(n int32) int32 {
+		if n < terminals {
+			return n
+		}
+		if r, ok := done[n]; ok {
+			return r
+		}
+		var buf [64]int32
+		kids := buf[:d.arity[d.level[n]]]
+		mask := possible[d.level[n]]
+		same, first := true, int32(-1)
+		for c, k := range d.kids(n) {
+			kids[c] = impossible
+			if mask>>c&1 != 0 {
+				kids[c] = copyOf(k)
+				same = same && (first < 0 || kids[c] == first)
+				first = kids[c]
+			}
+		}
+		r := first
+		if !same {
+			r = out.node(d.level[n], kids)
+		}
+		done[n] = r
+		return r
+	}
+	return out, copyOf(root)
+}
+
+// merger unites two diagrams that must agree wherever both are possible.
+type merger struct {
+	*diagram
+	memo map[[2]int32]int32
+}
+
+// conflict is what a merge gives where its halves disagree.
+const conflict int32 = -1
+
+func (m *merger) merge(a, b int32) int32 {
+	switch {
+	case a == b || b == impossible:
+		return a
+	case a == impossible:
+		return b
+	case a < terminals && b < terminals:
+		return conflict
+	}
+	key := [2]int32{min(a, b), max(a, b)}
+	if r, ok := m.memo[key]; ok {
+		return r
+	}
+	top := min(m.level[a], m.level[b])
+	var buf [64]int32
+	kids := buf[:m.arity[top]]
+	r := int32(0)
+	for c := range kids {
+		if kids[c] = m.merge(m.kid(a, top, c), m.kid(b, top, c)); kids[c] == conflict {
+			r = conflict
+			break
+		}
+	}
+	if r != conflict {
+		r = m.node(top, kids)
+	}
+	m.memo[key] = r
+	return r
+}
+
+// without removes a level whose classes never disagree where both are
+// possible, or gives conflict.
+func (m *merger) without(root, level int32, done map[int32]int32) int32 {
+	if root < terminals || m.level[root] > level {
+		return root
+	}
+	if r, ok := done[root]; ok {
+		return r
+	}
+	var r int32
+	if m.level[root] == level {
+		r = impossible
+		for _, k := range m.kids(root) {
+			if r = m.merge(r, k); r == conflict {
+				break
+			}
+		}
+	} else {
+		var buf [64]int32
+		kids := buf[:m.arity[m.level[root]]]
+		for c := range kids {
+			if kids[c] = m.without(m.kid(root, m.level[root], c), level, done); kids[c] == conflict {
+				done[root] = conflict
+				return conflict
+			}
+		}
+		r = m.node(m.level[root], kids)
+	}
+	done[root] = r
+	return r
+}
+
+// support marks the levels under root.
+func (d *diagram) support(root int32, m *marks) []bool {
+	out := make([]bool, len(d.arity))
+	if root < terminals {
+		return out
+	}
+	m.reset(len(d.level))
+	todo := []int32{root}
+	for len(todo) > 0 {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		out[d.level[n]] = true
+		for _, k := range d.kids(n) {
+			if k >= terminals && m.seen[k] != m.stamp {
+				m.seen[k] = m.stamp
+				todo = append(todo, k)
+			}
+		}
+	}
+	return out
+}
+
+// essence restricts the outcome to what is possible and removes every fact
+// that cannot change it; facts that only axioms mention go first.
+func (p *prepared) essence(m *marks) (*diagram, int32) {
+	d, root := p.graph.d.restrict(p.graph.outcome, p.masks)
+	mg := &merger{diagram: d, memo: map[[2]int32]int32{}}
+	for _, law := range []bool{false, true} {
+		for l, used := range d.support(root, m) {
+			if used && p.g.part.levels[l].law == law {
+				if r := mg.without(root, int32(l), map[int32]int32{}); r != conflict && !d.full {
+					root = r
+				}
+			}
+		}
+	}
+	return d, root
+}
+
+// expected is the mean number of nodes left after the fact at level is
+// answered, weighed by how usual each answer is.
+func (p *prepared) expected(d *diagram, root int32, level int, m *marks) float64 {
+	possible := make([]uint64, len(d.arity))
+	for i := range possible {
+		possible[i] = ^uint64(0)
+	}
+	var sum, all float64
+	for mask := p.masks[level]; mask != 0; mask &= mask - 1 {
+		c := bits.TrailingZeros64(mask)
+		possible[level] = 1 << c
+		n, real := d.left(root, level, c, m)
+		if !real {
+			continue
+		}
+		w := p.g.weight(level, c)
+		sum += w * float64(n)
+		all += w
+	}
+	if all == 0 {
+		return 0
+	}
+	return sum / all
+}
+
+// left counts the nodes that remain when the fact at level is in a class, and
+// says whether any possible world remains.
+func (d *diagram) left(root int32, level, class int, m *marks) (n int, real bool) {
+	for root >= terminals && d.level[root] == int32(level) {
+		root = d.kids(root)[class]
+	}
+	if root < terminals {
+		return 0, root != impossible
+	}
+	m.reset(len(d.level))
+	todo := []int32{root}
+	m.seen[root] = m.stamp
+	for len(todo) > 0 {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		n++
+		for _, k := range d.kids(at) {
+			for k >= terminals && d.level[k] == int32(level) {
+				k = d.kids(k)[class]
+			}
+			if k < terminals {
+				real = real || k != impossible
+				continue
+			}
+			if m.seen[k] != m.stamp {
+				m.seen[k] = m.stamp
+				todo = append(todo, k)
+			}
+		}
+	}
+	return n, real
+}
+
+// questions lists the facts whose answers can still change the outcome, the
+// most telling first.
+func (p *prepared) questions() []corridor.Question {
+	m := p.g.lib.marks()
+	defer p.g.lib.scratch.Put(m)
+	d, root := p.essence(m)
+	type scored struct {
+		level int
+		cost  float64
+	}
+	var list []scored
+	for l, used := range d.support(root, m) {
+		if used {
+			list = append(list, scored{l, p.expected(d, root, l, m)})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b scored) int { return cmp.Compare(a.cost, b.cost) })
+	var out []corridor.Question
+	for _, s := range list {
+		out = append(out, p.question(s.level, m))
+	}
+	return out
+}
+
+// question words the question about one level.
+func (p *prepared) question(level int, m *marks) corridor.Question {
+	l := p.g.lib
+	v := l.vars[p.g.part.levels[level].v]
+	var q corridor.Question
+	switch {
+	case v.record != nil:
+		q = corridor.Question{Fact: v.record.class + "s." + v.record.id, Type: typeEnum, Text: v.record.question, Asks: "exporter"}
+		if p.g.side == corridor.Import {
+			q.Asks = "importer"
+		}
+		q.Options = p.options(level, v)
+	case v.fact.derive != nil:
+		raw := l.vocab.byName[v.fact.derive.from]
+		q = corridor.Question{Fact: raw.Name, Type: raw.Type, Text: raw.Question, Asks: raw.Asks}
+	default:
+		q = corridor.Question{Fact: v.fact.Name, Member: v.member, Type: v.fact.Type, Text: v.fact.Question, Asks: v.fact.Asks}
+		if v.fact.Type != typeCountry && v.member == "" {
+			q.Options = p.options(level, v)
+		}
+	}
+	for i := range p.g.rules {
+		r, gr := &p.g.rules[i], &p.graph.rules[i]
+		if !r.uses[level] {
+			continue
+		}
+		open := p.graph.d.reach(gr.applies, p.masks, m).real() == end(yes)|end(no)
+		for _, res := range gr.results {
+			open = open || p.graph.d.reach(res, p.masks, m).real() == end(yes)|end(no)
+		}
+		if open {
+			q.Rules = append(q.Rules, r.id)
+			q.Citations = addCites(q.Citations, r.cites)
+		}
+	}
+	return q
+}
+
+// options lists the answers that are still possible; for a number the spans
+// that the law tells apart.
+func (p *prepared) options(level int, v *variable) []string {
+	l := &p.g.part.levels[level]
+	var out []string
+	for i, c := range l.cells {
+		if p.masks[level]>>c&1 == 0 {
+			continue
+		}
+		if v.kind == finite {
+			out = append(out, v.values[i])
+			continue
+		}
+		lo, hi := l.span(i, v)
+		out = append(out, spanText(v, lo, hi))
+	}
+	if v.optional && p.masks[level]>>l.none&1 != 0 {
+		out = append(out, "none")
+	}
+	return out
+}
+
+// spanText writes a span of numbers or dates: 0..99999, or 100000.. .
+func spanText(v *variable, lo, hi int64) string {
+	write := func(n int64) string {
+		if v.fact.Type == typeDate {
+			return corridor.Date(n).String()
+		}
+		return itoa(int(n))
+	}
+	switch {
+	case lo == hi:
+		return write(lo)
+	case hi == v.max && lo == v.min:
+		return ".."
+	case hi == v.max:
+		return write(lo) + ".."
+	case lo == v.min && v.fact.Type == typeDate:
+		return ".." + write(hi)
+	}
+	return write(lo) + ".." + write(hi)
+}
+
+// weight says how usual a class is.
+func (g *program) weight(level, class int) float64 {
+	l := &g.part.levels[level]
+	v := g.lib.vars[l.v]
+	of := func(name string, otherwise float64) float64 {
+		if v.fact == nil {
+			return otherwise
+		}
+		if w, ok := v.fact.weights[name]; ok {
+			return float64(w) + 0.25
+		}
+		return otherwise
+	}
+	if v.member != "" { // a member of a set: its weight against ten that it is missing
+		if l.cells[1] == uint8(class) {
+			return of(v.member, 1)
+		}
+		return 10
+	}
+	var sum float64
+	for i, c := range l.cells {
+		if int(c) != class {
+			continue
+		}
+		if v.kind == ranged {
+			sum++
+			continue
+		}
+		sum += of(v.values[i], 1)
+	}
+	if v.optional && int(l.none) == class {
+		sum += of("none", 1)
+	}
+	return sum
+}

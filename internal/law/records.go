@@ -1,0 +1,314 @@
+package law
+
+import (
+	"slices"
+	"strings"
+
+	"corridor"
+)
+
+// recordName recognises vehicles, filings, assessments, and
+// vehicles.<kind>; the kind may be followed by .state or .filed_on.
+func recordName(name string) (class, kind string, ok bool) {
+	for _, c := range []string{"vehicle", "filing", "assessment"} {
+		if name == c+"s" {
+			return c, "", true
+		}
+		if rest, found := strings.CutPrefix(name, c+"s."); found {
+			return c, rest, true
+		}
+	}
+	return "", "", false
+}
+
+// records reads {kind: {state: ..., filed_on: ...}} or {kind: state}.
+func (in *inputs) records(class, name string, raw any) error {
+	m, ok := object(raw)
+	if !ok {
+		return wrong(name, "write {kind: {state: ...}}", "%s is not a mapping", show(raw))
+	}
+	for _, kind := range keys(m) {
+		rec, err := in.find(class, kind, name)
+		if err != nil {
+			return err
+		}
+		if err := in.record(rec, name+"."+kind, m[kind]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *inputs) dotted(class, kind, name string, raw any) error {
+	for _, f := range []string{".state", ".filed_on"} {
+		if base, ok := strings.CutSuffix(kind, f); ok && in.lib.records[class+"/"+kind] == nil {
+			rec, err := in.find(class, base, name)
+			if err != nil {
+				return err
+			}
+			return in.record(rec, name, map[string]any{f[1:]: raw})
+		}
+	}
+	rec, err := in.find(class, kind, name)
+	if err != nil {
+		return err
+	}
+	return in.record(rec, name, raw)
+}
+
+func (in *inputs) find(class, kind, name string) (*record, error) {
+	if rec := in.lib.records[class+"/"+kind]; rec != nil {
+		return rec, nil
+	}
+	var names []string
+	for _, key := range keys(in.lib.records) {
+		if id, ok := strings.CutPrefix(key, class+"/"); ok {
+			names = append(names, id)
+		}
+	}
+	return nil, wrong(name, didYouMean(kind, names), "unknown %s %q", class, clip(kind))
+}
+
+func (in *inputs) record(rec *record, name string, raw any) error {
+	m, ok := object(raw)
+	if !ok {
+		m = map[string]any{"state": raw}
+	}
+	for _, key := range keys(m) {
+		switch key {
+		case "state":
+			if err := in.state(rec, name, m[key]); err != nil {
+				return err
+			}
+		case "filed_on":
+			if m[key] == nil {
+				continue
+			}
+			d, err := toDate(m[key])
+			if err != nil {
+				return wrong(name, "write it as YYYY-MM-DD", "filed_on: %s is not a date", show(m[key]))
+			}
+			in.filed[rec] = d
+		default:
+			return wrong(name, didYouMean(key, []string{"state", "filed_on"}), "unknown field %q", clip(key))
+		}
+	}
+	return nil
+}
+
+func (in *inputs) state(rec *record, name string, raw any) error {
+	list := []any{raw}
+	if m, ok := object(raw); ok {
+		if list, ok = array(m["one_of"]); !ok || len(m) != 1 || len(list) == 0 {
+			return wrong(name, "write one_of: [a, b]", "state is a word or {one_of: [...]}")
+		}
+	}
+	x := values{lo: 1}
+	for _, el := range list {
+		s, ok := el.(string)
+		i := slices.Index(rec.states, s)
+		if !ok || i < 0 {
+			return wrong(name, didYouMean(show(el), rec.states), "unknown state %s", show(el))
+		}
+		x.set.add(i)
+	}
+	in.vals[rec.v], in.given[rec.v] = x, true
+	return nil
+}
+
+// The words of the shared case format for "what is in place under the
+// exporter's own law".
+func isShorthand(name string) bool {
+	return name == "mechanism" || name == "filing" || name == "impact_assessment"
+}
+
+var mechanisms = []string{"none", "security_assessment", "standard_contract", "certification", "bcr", "written_undertaking",
+	"authority_permit", "treaty", "safeguard_other"}
+
+// short maps one shorthand fact onto the own pack's records that nothing
+// more exact was said about. It gives the variables it set.
+func (in *inputs) short(name string, raw any) ([]int, error) {
+	switch name {
+	case "mechanism":
+		s, ok := raw.(string)
+		valid := in.words("vehicle", mechanisms)
+		if !ok || !slices.Contains(valid, s) {
+			return nil, wrong(name, didYouMean(s, valid), "unknown value %s", show(raw))
+		}
+		return in.put(name, "vehicle", s, "", nil)
+	case "impact_assessment":
+		b, ok := raw.(bool)
+		if !ok {
+			return nil, wrong(name, "use true or false", "%s is not a yes or no", show(raw))
+		}
+		if b {
+			return in.put(name, "assessment", "true", "", nil)
+		}
+		return in.put(name, "assessment", "none", "", nil)
+	}
+	if s, ok := raw.(string); ok {
+		raw = map[string]any{"kind": s}
+	}
+	if raw == nil {
+		raw = map[string]any{"kind": "none"}
+	}
+	m, ok := object(raw)
+	if !ok {
+		return nil, wrong(name, "write {kind: ..., state: ...} or none", "%s is not a filing", show(raw))
+	}
+	kind, _ := m["kind"].(string)
+	valid := in.words("filing", []string{"none"})
+	if !slices.Contains(valid, kind) {
+		return nil, wrong(name, didYouMean(kind, valid), "unknown kind %s", show(m["kind"]))
+	}
+	state := "none"
+	if s, given := m["state"]; given {
+		if state, ok = s.(string); !ok {
+			return nil, wrong(name, "", "state %s is not a word", show(s))
+		}
+	}
+	for key := range m {
+		if key != "kind" && key != "state" && key != "filed_on" {
+			return nil, wrong(name, didYouMean(key, []string{"kind", "state", "filed_on"}), "unknown field %q", clip(key))
+		}
+	}
+	return in.put(name, "filing", kind, state, m["filed_on"])
+}
+
+// words lists the shorthand words that any pack gives a meaning.
+func (in *inputs) words(class string, also []string) []string {
+	out := slices.Clone(also)
+	for _, key := range keys(in.lib.records) {
+		rec := in.lib.records[key]
+		if rec.class != class {
+			continue
+		}
+		for _, w := range keys(rec.shorthand) {
+			if !slices.Contains(out, w) {
+				out = append(out, w)
+			}
+		}
+	}
+	return out
+}
+
+// put sets every record of a class in the own pack: those that the word
+// means to its state, all others to "nothing there".
+func (in *inputs) put(name, class, word, state string, filedOn any) ([]int, error) {
+	if in.own == nil {
+		return nil, nil
+	}
+	var set []int
+	meant := word == "none"
+	for _, rec := range in.own.records {
+		if rec.class != class {
+			continue
+		}
+		to := rec.states[0]
+		if s, ok := rec.shorthand[word]; ok {
+			meant = true
+			switch {
+			case s != "same":
+				to = s
+			case state != "":
+				to = state
+			}
+			if filedOn != nil && !in.given[rec.v] {
+				if err := in.record(rec, name, map[string]any{"filed_on": filedOn}); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if in.given[rec.v] {
+			continue
+		}
+		if err := in.state(rec, name, to); err != nil {
+			return nil, err
+		}
+		set = append(set, rec.v)
+	}
+	if !meant {
+		in.notes = append(in.notes, note(noteNoMeaning, name, word, in.own.id))
+	}
+	return set, nil
+}
+
+// assume fills what is not given from the flow's profile.
+func (in *inputs) assume() error {
+	if in.flow.Assume == "" {
+		return nil
+	}
+	p := in.lib.profiles[in.flow.Assume]
+	if p == nil {
+		return unknownProfile(in.lib, in.flow.Assume)
+	}
+	facts := p.facts
+	if p.firstStore || facts["first_store"] == "origin" {
+		facts = facts.Clone()
+		facts["first_store"] = in.flow.Origin
+	}
+	for _, name := range keys(facts) {
+		if err := in.assumeOne(name, facts[name]); err != nil {
+			return corridor.E(corridor.Invalid, "assumption profile %s: %w", in.flow.Assume, err)
+		}
+	}
+	return nil
+}
+
+func unknownProfile(l *Library, name string) error {
+	e := corridor.E(corridor.NotFound, "unknown assumption profile %q", clip(name))
+	e.Kind, e.Fix = corridor.Invalid, didYouMean(name, keys(l.profiles))
+	return e
+}
+
+// assumeOne fills one fact. Of a set that is partly given the open members
+// are filled.
+func (in *inputs) assumeOne(name string, raw any) error {
+	if _, given := in.flow.Facts[name]; isShorthand(name) {
+		if given {
+			return nil
+		}
+		vars, err := in.short(name, raw)
+		if len(vars) > 0 {
+			in.assumed = append(in.assumed, assumption{name + " = " + plain(raw), vars})
+		}
+		return err
+	}
+	before := slices.Clone(in.vals)
+	given := slices.Clone(in.given)
+	filed := len(in.filed)
+	if err := in.fact(name, raw); err != nil {
+		return err
+	}
+	var vars []int
+	for i := range in.vals {
+		switch {
+		case given[i]:
+			in.vals[i] = before[i]
+		case in.given[i]:
+			vars = append(vars, i)
+		}
+	}
+	if len(vars) > 0 && len(in.filed) == filed {
+		in.assumed = append(in.assumed, assumption{name + " = " + plain(raw), vars})
+	}
+	return nil
+}
+
+// plain writes a profile's value the way its file does.
+func plain(raw any) string {
+	if list, ok := array(raw); ok {
+		var parts []string
+		for _, el := range list {
+			parts = append(parts, plain(el))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	}
+	if raw == nil {
+		return "none"
+	}
+	if s, ok := raw.(string); ok {
+		return s
+	}
+	return show(raw)
+}

@@ -1,0 +1,246 @@
+package law
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"corridor"
+)
+
+// obligations is obligations.yaml: the declarations by id and by alias.
+type obligations struct {
+	all   []*ObligationInfo
+	index map[string]int
+}
+
+func (r *reader) obligations(root *yaml.Node) *obligations {
+	o := &obligations{index: map[string]int{}}
+	r.object(root, "the obligations", field{"obligations", true, func(n *yaml.Node) {
+		r.list(n, "obligations", func(n *yaml.Node) {
+			d := r.obligation(n)
+			for _, id := range append([]string{d.ID}, d.Aliases...) {
+				if _, dup := o.index[id]; dup && id != "" {
+					r.fail(n, "", "obligation %q is declared twice", id)
+				}
+				o.index[id] = len(o.all)
+			}
+			o.all = append(o.all, d)
+		})
+	}})
+	return o
+}
+
+func (r *reader) obligation(n *yaml.Node) *ObligationInfo {
+	d := &ObligationInfo{}
+	r.object(n, "an obligation",
+		field{"id", true, func(n *yaml.Node) { d.ID = r.name(n, "id") }},
+		field{"owner", true, func(n *yaml.Node) { d.Owner = r.choice(n, "owner", "exporter", "importer", "both") }},
+		field{"when", true, func(n *yaml.Node) { d.When = r.choice(n, "when", "before", "during", "after") }},
+		field{"deadline", false, func(n *yaml.Node) { d.Deadline = r.deadline(n) }},
+		field{"evidence", true, func(n *yaml.Node) { d.Evidence = r.text(n, "evidence") }},
+		field{"stage", false, func(n *yaml.Node) {
+			d.Stage = r.choice(n, "stage", "", "drop", "mask", "pseudonymise", "generalise", "delete", "local_copy", "count_limit")
+		}},
+		field{"aliases", false, func(n *yaml.Node) { d.Aliases = r.names(n, "aliases") }},
+		field{"text", true, func(n *yaml.Node) { d.Text = r.text(n, "text") }})
+	return d
+}
+
+func (r *reader) deadline(n *yaml.Node) *Deadline {
+	d := &Deadline{}
+	r.object(n, "deadline",
+		field{"days", true, func(n *yaml.Node) { d.Days = int(r.integer(n, "days")) }},
+		field{"unit", true, func(n *yaml.Node) {
+			d.Unit = r.choice(n, "unit", "days", "working_days", "hours", "months", "years", "calendar_days")
+		}},
+		field{"from", true, func(n *yaml.Node) { d.From = r.name(n, "from") }},
+		field{"calendar", false, func(n *yaml.Node) { d.Calendar = r.name(n, "calendar") }})
+	if d.Days < 0 || d.Days > 100_000 {
+		r.fail(n, "", "a deadline of %d is out of range", d.Days)
+	}
+	return d
+}
+
+// String writes the deadline in plain English.
+func (d *Deadline) String() string {
+	if d == nil {
+		return ""
+	}
+	s := fmt.Sprintf("%d %s after %s", d.Days, words(d.Unit), words(d.From))
+	if d.Calendar != "" {
+		s += " (" + d.Calendar + ")"
+	}
+	return s
+}
+
+func words(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c == '_' {
+			b[i] = ' '
+		}
+	}
+	return string(b)
+}
+
+// profile is a named set of usual values that may fill what is not given.
+type profile struct {
+	place
+	text       corridor.Text
+	facts      corridor.Facts
+	firstStore bool // first_store is the flow's origin
+}
+
+func (r *reader) profiles(root *yaml.Node) map[string]*profile {
+	out := map[string]*profile{}
+	r.object(root, "the assumptions", field{"profiles", true, func(n *yaml.Node) {
+		r.entries(n, "profiles", func(k, v *yaml.Node) {
+			p := &profile{place: r.at(k), facts: corridor.Facts{}}
+			r.object(v, "a profile",
+				field{"text", true, func(n *yaml.Node) { p.text = r.text(n, "text") }},
+				field{"facts", true, func(n *yaml.Node) {
+					r.entries(n, "facts", func(k, v *yaml.Node) { p.facts[k.Value] = r.value(v) })
+				}},
+				field{"first_store", false, func(n *yaml.Node) { p.firstStore = r.choice(n, "first_store", "origin") != "" }})
+			out[r.name(k, "profile")] = p
+		})
+	}})
+	return out
+}
+
+// value reads any plain value: the shapes that Facts hold.
+func (r *reader) value(n *yaml.Node) any {
+	switch n.Kind {
+	case yaml.SequenceNode:
+		out := []any{}
+		for _, kid := range n.Content {
+			out = append(out, r.value(kid))
+		}
+		return out
+	case yaml.MappingNode:
+		out := map[string]any{}
+		r.entries(n, "a value", func(k, v *yaml.Node) { out[k.Value] = r.value(v) })
+		return out
+	}
+	switch n.ShortTag() {
+	case "!!bool":
+		if n.Value == "true" || n.Value == "false" {
+			return n.Value == "true"
+		}
+	case "!!int":
+		if v, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
+			return v
+		}
+		r.fail(n, "write a plain whole number", "%s is not a whole number", n.Value)
+	case "!!float":
+		r.fail(n, "write a whole number", "%s is not a whole number", n.Value)
+	case "!!null":
+		return nil
+	}
+	if len(n.Value) > maxText {
+		r.fail(n, "", "a value is longer than %d bytes", maxText)
+	}
+	return n.Value
+}
+
+// calendar is the working days of one country.
+type calendar struct {
+	rest  [7]bool // Monday first
+	years map[int]*calendarYear
+}
+
+type calendarYear struct {
+	status    string
+	off, work map[corridor.Date]bool
+}
+
+func (r *reader) calendars(root *yaml.Node) map[string]*calendar {
+	out := map[string]*calendar{}
+	skip := func(*yaml.Node) {}
+	r.object(root, "the calendars", field{"note", false, skip}, field{"source", false, skip},
+		field{"countries", true, func(n *yaml.Node) {
+			r.entries(n, "countries", func(k, v *yaml.Node) {
+				c := &calendar{years: map[int]*calendarYear{}}
+				r.object(v, "a calendar", field{"note", false, skip},
+					field{"weekly_rest", true, func(n *yaml.Node) {
+						r.list(n, "weekly_rest", func(n *yaml.Node) {
+							if d := r.integer(n, "weekday"); d >= 0 && d < 7 {
+								c.rest[d] = true
+							} else {
+								r.fail(n, "Monday is 0, Sunday is 6", "%d is not a weekday", d)
+							}
+						})
+						if !slices.Contains(c.rest[:], false) {
+							r.fail(n, "", "every day is a rest day")
+						}
+					}},
+					field{"years", true, func(n *yaml.Node) {
+						r.entries(n, "years", func(k, v *yaml.Node) {
+							year, err := strconv.Atoi(k.Value)
+							if err != nil {
+								r.fail(k, "", "%q is not a year", k.Value)
+							}
+							c.years[year] = r.calendarYear(v)
+						})
+					}})
+				out[r.name(k, "calendar")] = c
+			})
+		}})
+	return out
+}
+
+func (r *reader) calendarYear(n *yaml.Node) *calendarYear {
+	y := &calendarYear{off: map[corridor.Date]bool{}, work: map[corridor.Date]bool{}}
+	days := func(to map[corridor.Date]bool, what string) func(*yaml.Node) {
+		return func(n *yaml.Node) {
+			r.list(n, what, func(n *yaml.Node) { to[r.date(n, what)] = true })
+		}
+	}
+	skip := func(*yaml.Node) {}
+	r.object(n, "a calendar year",
+		field{"status", true, func(n *yaml.Node) { y.status = r.choice(n, "status", "official", "partly_official", "estimated") }},
+		field{"off", true, days(y.off, "off")}, field{"makeup_workdays", false, days(y.work, "makeup_workdays")},
+		field{"estimated_dates", false, skip}, field{"half_days", false, skip}, field{"note", false, skip})
+	return y
+}
+
+// working says whether d is a working day; known is false when the calendar
+// of its year is missing.
+func (c *calendar) working(d corridor.Date) (working bool, year int, known bool) {
+	t := d.Time()
+	y := c.years[t.Year()]
+	if y == nil {
+		return false, t.Year(), false
+	}
+	if y.work[d] {
+		return true, t.Year(), true
+	}
+	day := (int(t.Weekday()) + 6) % 7
+	return !c.rest[day] && !y.off[d], t.Year(), true
+}
+
+// maxTermDays bounds the search for the end of a term.
+const maxTermDays = 5 * 365
+
+// termEnd gives the last day of a term of n working days after from. An
+// unknown year leaves the term open.
+func (c *calendar) termEnd(from corridor.Date, n int) (last corridor.Date, estimated bool, missing int) {
+	for d := from + 1; d < from+maxTermDays; d++ {
+		working, year, known := c.working(d)
+		if !known {
+			return 0, false, year
+		}
+		estimated = estimated || c.years[year].status != "official"
+		if working {
+			n--
+		}
+		if n == 0 {
+			return d, estimated, 0
+		}
+	}
+	return 0, false, time.Unix(int64(from)*86400, 0).UTC().Year()
+}

@@ -1,0 +1,207 @@
+package law
+
+import (
+	"math/bits"
+
+	"corridor"
+)
+
+// evaluation is the working memory of one decision on known facts.
+type evaluation struct {
+	bits    [maxAtoms / 64]uint64
+	when    [ruleWords]uint64 // the rule's condition holds
+	applies [ruleWords]uint64 // and no exemption lifts it
+}
+
+// run evaluates every atom once and then every rule.
+func (g *program) run(class []uint8, e *evaluation) {
+	n := g.words
+	for i, c := range class {
+		row := g.bits[i][int(c)*n : int(c)*n+n]
+		for w, b := range row {
+			e.bits[w] |= b
+		}
+	}
+	for i := range g.rules {
+		r := &g.rules[i]
+		if !g.holds(r.when, e) {
+			continue
+		}
+		e.when[i>>6] |= 1 << (i & 63)
+		lifted := uint64(0)
+		for w := 0; w<<6 < g.lifts; w++ {
+			lifted |= r.unless[w] & e.applies[w]
+		}
+		if lifted == 0 {
+			e.applies[i>>6] |= 1 << (i & 63)
+		}
+	}
+}
+
+// holds runs one condition.
+func (g *program) holds(at int32, e *evaluation) bool {
+	for at >= 0 {
+		in := &g.code[at]
+		if e.bits[in.word&7]>>(in.bit&63)&1 != 0 {
+			at = in.yes
+		} else {
+			at = in.no
+		}
+	}
+	return at == isTrue
+}
+
+// pick finds the first result whose condition holds.
+func (g *program) pick(r *prule, e *evaluation) *presult {
+	for k := range r.results {
+		if res := &r.results[k]; res.when == isTrue || g.holds(res.when, e) {
+			return res
+		}
+	}
+	return nil
+}
+
+// evaluate gives the outcome alone.
+func (g *program) evaluate(class []uint8, e *evaluation) corridor.Outcome {
+	g.run(class, e)
+	out := corridor.Undetermined
+	for w := range e.applies {
+		for b := e.applies[w]; b != 0; b &= b - 1 {
+			r := &g.rules[w<<6+bits.TrailingZeros64(b)]
+			switch {
+			case r.kind == kindRule:
+				out = min(out, g.pick(r, e).outcome)
+			case r.kind == kindExemption && len(r.duties) > 0:
+				out = min(out, corridor.AllowWithObligations)
+			}
+		}
+	}
+	if out == corridor.Undetermined {
+		return g.silent
+	}
+	return out
+}
+
+// owing collects obligations and who asks for them.
+type owing struct {
+	first [maxDuties]int16 // 1 + the first rule
+	more  []int32          // further ones: duty<<16 | rule
+	n     int
+}
+
+func (o *owing) add(duties []int, rule int) {
+	for _, d := range duties {
+		switch {
+		case o.first[d] == 0:
+			o.first[d] = int16(rule + 1)
+			o.n++
+		case int(o.first[d]) != rule+1:
+			o.more = append(o.more, int32(d)<<16|int32(rule))
+		}
+	}
+}
+
+// table decides on known facts, with matches and obligations.
+func (g *program) table(class []uint8, d *corridor.Decision) {
+	var e evaluation
+	var owe owing
+	g.run(class, &e)
+	n := 1
+	for _, w := range e.applies {
+		n += bits.OnesCount64(w)
+	}
+	d.Matched = make([]corridor.Match, 0, n)
+	out := corridor.Undetermined
+	var shaky [5]bool // per outcome: an unverified rule contributes it
+	for i := g.lifts; i < len(g.rules); i++ {
+		if e.applies[i>>6]>>(i&63)&1 == 0 {
+			continue
+		}
+		r := &g.rules[i]
+		if r.kind == kindDuty {
+			d.Matched = append(d.Matched, r.match)
+			owe.add(r.duties, i)
+			continue
+		}
+		res := g.pick(r, &e)
+		d.Matched = append(d.Matched, res.match)
+		owe.add(res.duties, i)
+		out = min(out, res.outcome)
+		shaky[res.outcome] = shaky[res.outcome] || r.unverified
+	}
+	out, lifted := g.exempt(d, &e, &owe, out, &shaky)
+	if out == corridor.Undetermined {
+		out = g.silent
+		d.Matched = append(d.Matched, g.silence)
+		shaky[out] = g.silence.Source != corridor.Verified
+	}
+	d.Outcome, d.Best, d.Worst = out, out, out
+	d.Unverified = shaky[out] || lifted
+	d.Duties = g.owed(&owe)
+}
+
+// exempt adds the exemptions that lifted something or carry obligations.
+// unverified says that one of those that lifted is not verified.
+func (g *program) exempt(d *corridor.Decision, e *evaluation, owe *owing, out corridor.Outcome, shaky *[5]bool) (_ corridor.Outcome, unverified bool) {
+	for i := range g.lifts {
+		if e.applies[i>>6]>>(i&63)&1 == 0 {
+			continue
+		}
+		r := &g.rules[i]
+		var lifts []string
+		for _, t := range r.targets {
+			if e.when[t>>6]>>(t&63)&1 != 0 {
+				lifts = append(lifts, g.rules[t].id)
+			}
+		}
+		if lifts == nil && len(r.duties) == 0 {
+			continue
+		}
+		d.Matched = append(d.Matched, r.match)
+		d.Matched[len(d.Matched)-1].Lifts = lifts
+		unverified = unverified || lifts != nil && r.unverified
+		if len(r.duties) > 0 {
+			owe.add(r.duties, i)
+			out = min(out, corridor.AllowWithObligations)
+			shaky[corridor.AllowWithObligations] = shaky[corridor.AllowWithObligations] || r.unverified
+		}
+	}
+	return out, unverified
+}
+
+// owed lists the obligations with the rules that ask for them.
+func (g *program) owed(o *owing) []corridor.Obligation {
+	out := make([]corridor.Obligation, 0, o.n)
+	for d := range g.duty {
+		if o.first[d] == 0 {
+			continue
+		}
+		r := &g.rules[o.first[d]-1]
+		out = append(out, g.duty[d])
+		at := &out[len(out)-1]
+		at.Rules, at.Citations = r.self, r.cites
+		for _, m := range o.more {
+			if int(m>>16) == d {
+				r := &g.rules[m&0xffff]
+				at.Rules = append(at.Rules[:len(at.Rules):len(at.Rules)], r.id)
+				at.Citations = addCites(at.Citations, r.cites)
+			}
+		}
+	}
+	return out
+}
+
+// addCites unites two lists without touching either.
+func addCites(have, more []corridor.Citation) []corridor.Citation {
+	out := have[:len(have):len(have)]
+	for _, c := range more {
+		dup := false
+		for _, h := range have {
+			dup = dup || h.Instrument == c.Instrument && h.Article == c.Article
+		}
+		if !dup {
+			out = append(out, c)
+		}
+	}
+	return out
+}
