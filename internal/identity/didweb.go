@@ -66,7 +66,7 @@ func WebDID(base string) (string, error) {
 	}
 	did := webMethod + strings.ToLower(strings.Replace(u.Host, ":", "%3A", 1))
 	did = strings.Replace(did, "%3a", "%3A", 1)
-	if p := strings.Trim(u.EscapedPath(), "/"); p != "" {
+	if p := strings.TrimSuffix(strings.TrimPrefix(u.EscapedPath(), "/"), "/"); p != "" {
 		did += ":" + strings.ReplaceAll(p, "/", ":")
 	}
 	if _, err := WebURL(did); err != nil {

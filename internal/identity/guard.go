@@ -86,6 +86,9 @@ func (g *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 	case "http":
 		req = req.WithContext(context.WithValue(req.Context(), plainKey{}, true))
 	default:
+		if req.Body != nil {
+			req.Body.Close()
+		}
 		return nil, &corridor.Error{Kind: corridor.Forbidden, Msg: fmt.Sprintf("addresses of the form %q are not used", clip(req.URL.Scheme)+":")}
 	}
 	resp, err := g.next.RoundTrip(req)

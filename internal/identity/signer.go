@@ -79,7 +79,7 @@ func NewSigner(did, name string, private any) (Signer, error) {
 	case *sm2.PrivateKey:
 		if p != nil {
 			public = &p.PublicKey
-			s.sign = func(msg []byte) ([]byte, error) { return p.Sign(rand.Reader, msg, sm2.DefaultSM2SignerOpts) }
+			s.sign = func(msg []byte) ([]byte, error) { return signSM2(p, msg) }
 		}
 	}
 	if s.sign == nil {
@@ -105,6 +105,16 @@ func signP256(p *ecdsa.PrivateKey, msg []byte) ([]byte, error) {
 	r.FillBytes(out[:32])
 	v.FillBytes(out[32:])
 	return out, nil
+}
+
+// signSM2 hashes apart from signing, because the library refuses to sign an
+// empty message in one step.
+func signSM2(p *sm2.PrivateKey, msg []byte) ([]byte, error) {
+	h, err := sm2.CalculateSM2Hash(&p.PublicKey, msg, nil)
+	if err != nil {
+		return nil, err
+	}
+	return sm2.SignASN1(rand.Reader, p, h, nil)
 }
 
 // generate makes a private key of a suite.
