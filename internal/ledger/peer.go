@@ -1,0 +1,288 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"corridor"
+	"corridor/internal/store"
+	"corridor/verify"
+)
+
+// PeerReceipt is an entry of a peer's log as it was handed to us.
+type PeerReceipt struct {
+	Index  int64
+	Entry  []byte          // exact bytes
+	Proof  []byte          // tlog-proof text; may come later
+	Log    corridor.LogRef // as agreed with the peer
+	Key    verify.Key      // of the receipt's signature, from the peer's DID document
+	Issuer string          // whose receipt it must be
+	Matter string          // own name under which Export finds it again; may be empty
+}
+
+// CheckPeerReceipt checks form, issuer, signature and, if there is one, the
+// proof against the key of the peer's log. It gives the receipt's reference.
+func CheckPeerReceipt(p PeerReceipt) (corridor.Receipt, corridor.ReceiptRef, error) {
+	ref := corridor.ReceiptRef{Origin: p.Log.Origin, Index: p.Index, Leaf: corridor.LeafHash(p.Entry)}
+	leaf, err := corridor.DecodeReceipt(p.Entry)
+	if err != nil {
+		return leaf.Receipt, ref, err
+	}
+	if leaf.Receipt.Issuer != p.Issuer {
+		return leaf.Receipt, ref, corridor.E(corridor.Unauthenticated, "the receipt is by %q, not by %q", leaf.Receipt.Issuer, p.Issuer)
+	}
+	body, err := corridor.Canonical(leaf.Receipt)
+	if err != nil {
+		return leaf.Receipt, ref, err
+	}
+	if err := p.Key.VerifySignature(body, leaf.Signature); err != nil {
+		return leaf.Receipt, ref, err
+	}
+	if len(p.Proof) == 0 {
+		return leaf.Receipt, ref, nil
+	}
+	v, err := verify.LogVerifier(p.Log.VKey)
+	if err != nil {
+		return leaf.Receipt, ref, err
+	}
+	if v.Name() != p.Log.Origin {
+		return leaf.Receipt, ref, corridor.E(corridor.Invalid, "the vkey %q is not of log %q", p.Log.VKey, p.Log.Origin)
+	}
+	proof, err := verify.ParseProof(p.Proof)
+	if err != nil {
+		return leaf.Receipt, ref, err
+	}
+	if proof.Index != p.Index {
+		return leaf.Receipt, ref, corridor.E(corridor.Invalid, "the proof is of entry %d, not of %d", proof.Index, p.Index)
+	}
+	c, _, err := verify.OpenCheckpoint(proof.Checkpoint, v)
+	if err != nil {
+		return leaf.Receipt, ref, err
+	}
+	return leaf.Receipt, ref, proof.CheckInclusion(c, tlog.RecordHash(p.Entry))
+}
+
+// StorePeerReceipt checks a peer's receipt and keeps it. The same place with
+// another content is refused: the peer has shown two histories.
+func (l *Log) StorePeerReceipt(ctx context.Context, tx *store.Tx, p PeerReceipt) (corridor.ReceiptRef, error) {
+	r, ref, err := CheckPeerReceipt(p)
+	if err != nil {
+		return ref, err
+	}
+	proof := p.Proof
+	if proof == nil {
+		proof = []byte{}
+	}
+	var have string
+	if err := tx.QueryRow(ctx, `SELECT COALESCE((SELECT leaf FROM ledger_peer_receipts WHERE origin = ? AND idx = ?), '')`, p.Log.Origin, p.Index).Scan(&have); err != nil {
+		return ref, err
+	}
+	if have != "" && have != ref.Leaf {
+		return ref, &corridor.Error{Kind: corridor.Conflict, Msg: "the peer has shown another receipt at this place of its log before",
+			Where: p.Log.Origin, Fix: "keep both: together they prove that the log has forked"}
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO ledger_peer_receipts (origin, idx, leaf, entry, proof, vkey, issuer, matter, agreement) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (origin, idx) DO UPDATE SET
+			proof  = CASE WHEN length(excluded.proof) > 0 THEN excluded.proof ELSE ledger_peer_receipts.proof END,
+			matter = CASE WHEN excluded.matter <> '' THEN excluded.matter ELSE ledger_peer_receipts.matter END`,
+		p.Log.Origin, p.Index, ref.Leaf, p.Entry, proof, p.Log.VKey, p.Issuer, p.Matter, r.Agreement)
+	return ref, err
+}
+
+// ExportRequest says what a bundle is about. The caller supplies what the log
+// does not hold: the agreement, further decisions and the DID documents.
+type ExportRequest struct {
+	By          string                     // DID of the exporter
+	Agreement   *corridor.SignedAgreement  // nil for a refusal or an open negotiation
+	Negotiation string                     // own pid
+	Transfers   []string                   // own pids
+	Indexes     []int64                    // further own receipts
+	Matter      string                     // under which the peer's receipts were stored
+	Decisions   []corridor.SignedDecision  // beyond those of the agreement
+	Documents   map[string][]byte          // DID documents as JSON, by DID
+	Logs        map[string]corridor.LogRef // by DID; own log and those of the agreement are known
+	Policy      []byte                     // tlog-policy text; nil: the own one
+	Open        bool                       // show what commitments hide, as far as it is not forgotten
+}
+
+// Export writes a bundle (see verify.Bundle) of all receipts of both sides
+// that are known here, with the best proofs at hand. Wait with WaitCosigned
+// before it if the policy must be satisfied.
+func (l *Log) Export(ctx context.Context, q ExportRequest) ([]byte, error) {
+	f := verify.File{Version: 1, About: verify.About{At: l.cfg.Now().UTC().Format(timeLayout), By: q.By, Negotiation: q.Negotiation}, Decisions: q.Decisions}
+	if f.Decisions == nil {
+		f.Decisions = []corridor.SignedDecision{}
+	}
+	f.Policy = string(q.Policy)
+	if q.Policy == nil {
+		f.Policy = string(l.cfg.Policy)
+	}
+	var err error
+	if q.Agreement != nil {
+		f.About.Agreement = q.Agreement.Body.ID
+		if f.Agreement, err = corridor.Canonical(q.Agreement); err != nil {
+			return nil, err
+		}
+	}
+	if f.Keys, err = documents(q.Documents); err != nil {
+		return nil, err
+	}
+	logs := map[string]corridor.LogRef{}
+	if q.Agreement != nil {
+		for did, ref := range q.Agreement.Body.Logs {
+			logs[did] = ref
+		}
+	}
+	for did, ref := range q.Logs {
+		logs[did] = ref
+	}
+	if l.cfg.Issuer != "" {
+		logs[l.cfg.Issuer] = l.Ref()
+	}
+	for _, did := range sortedKeys(logs) {
+		f.Logs = append(f.Logs, verify.FileLog{DID: did, Origin: logs[did].Origin, VKey: logs[did].VKey})
+	}
+	if f.Receipts, err = l.ownReceipts(ctx, q, f.About.Agreement); err != nil {
+		return nil, err
+	}
+	peer, err := l.peerReceipts(ctx, q.Matter, f.About.Agreement)
+	if err != nil {
+		return nil, err
+	}
+	f.Receipts = append(f.Receipts, peer...)
+	if len(f.Receipts) == 0 {
+		return nil, corridor.E(corridor.NotFound, "there is no receipt to export")
+	}
+	return f.Encode()
+}
+
+func (l *Log) ownReceipts(ctx context.Context, q ExportRequest, agreement string) ([]verify.FileReceipt, error) {
+	indexes, err := l.indexes(ctx, q, agreement)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]verify.FileReceipt, 0, len(indexes))
+	for _, i := range indexes {
+		entry, err := l.Receipt(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		proof, err := l.Proof(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		r := verify.FileReceipt{Log: l.cfg.Origin, Index: i, Leaf: entry, Proof: string(proof), Openings: []verify.Opening{}}
+		if q.Open {
+			if r.Openings, err = l.openings(ctx, i); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, r)
+	}
+	return list, nil
+}
+
+// maxExport bounds the receipts of one side in a bundle.
+const maxExport = 5000
+
+// indexes lists the own receipts that the request is about, in order.
+func (l *Log) indexes(ctx context.Context, q ExportRequest, agreement string) ([]int64, error) {
+	set := map[int64]bool{}
+	for _, i := range q.Indexes {
+		set[i] = true
+	}
+	err := l.db.Read(ctx, func(tx *store.Tx) error {
+		find := func(query, id string) error {
+			if id == "" {
+				return nil
+			}
+			rows, err := tx.Query(ctx, query, id, maxExport+1)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var i int64
+				if err := rows.Scan(&i); err != nil {
+					return err
+				}
+				set[i] = true
+			}
+			return rows.Err()
+		}
+		err := errors.Join(
+			find(`SELECT idx FROM ledger_entries WHERE agreement = ? AND agreement <> '' ORDER BY idx LIMIT ?`, agreement),
+			find(`SELECT idx FROM ledger_entries WHERE negotiation = ? AND negotiation <> '' ORDER BY idx LIMIT ?`, q.Negotiation))
+		for _, t := range q.Transfers {
+			err = errors.Join(err, find(`SELECT idx FROM ledger_entries WHERE transfer = ? AND transfer <> '' ORDER BY idx LIMIT ?`, t))
+		}
+		return err
+	})
+	if err == nil && len(set) > maxExport {
+		err = corridor.E(corridor.Limited, "more than %d receipts in one bundle", maxExport)
+	}
+	return sortedKeys(set), err
+}
+
+func (l *Log) openings(ctx context.Context, index int64) ([]verify.Opening, error) {
+	list := []verify.Opening{}
+	err := l.db.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT name, salt, value FROM ledger_salts WHERE idx = ? ORDER BY name`, index)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var name string
+			var salt, value []byte
+			if err := rows.Scan(&name, &salt, &value); err != nil {
+				return err
+			}
+			list = append(list, verify.NewOpening(name, salt, value))
+		}
+		return rows.Err()
+	})
+	return list, err
+}
+
+func (l *Log) peerReceipts(ctx context.Context, matter, agreement string) ([]verify.FileReceipt, error) {
+	var list []verify.FileReceipt
+	err := l.db.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT origin, idx, entry, proof FROM ledger_peer_receipts
+			WHERE matter = ? AND matter <> '' OR agreement = ? AND agreement <> '' ORDER BY origin, idx LIMIT ?`, matter, agreement, maxExport)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			r := verify.FileReceipt{Openings: []verify.Opening{}}
+			var entry, proof []byte
+			if err := rows.Scan(&r.Log, &r.Index, &entry, &proof); err != nil {
+				return err
+			}
+			r.Leaf, r.Proof = entry, string(proof)
+			list = append(list, r)
+		}
+		return rows.Err()
+	})
+	return list, err
+}
+
+func documents(docs map[string][]byte) ([]verify.FileKeys, error) {
+	list := []verify.FileKeys{}
+	for _, did := range sortedKeys(docs) {
+		raw, err := corridor.Canonicalize(docs[did])
+		if err != nil {
+			return nil, corridor.E(corridor.Invalid, "DID document of %s: %w", did, err)
+		}
+		list = append(list, verify.FileKeys{DID: did, Document: raw})
+	}
+	return list, nil
+}
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
