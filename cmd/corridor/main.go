@@ -28,6 +28,7 @@ type app struct {
 
 // cli is the table of contents: one line per command.
 type cli struct {
+	Scan         scanCmd         `cmd:"" help:"Look into a file: which columns hold what, how many people, which facts follow."`
 	Init         initCmd         `cmd:"" help:"Make a node: directory, configuration, keys, database."`
 	Peers        peersCmd        `cmd:"" help:"Edit and show the participants that a node knows."`
 	Status       statusCmd       `cmd:"" help:"Ask a running node how it is."`

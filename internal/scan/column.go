@@ -1,0 +1,543 @@
+package scan
+
+import (
+	"bytes"
+	"hash/maphash"
+	"math"
+	"unicode/utf8"
+
+	"corridor"
+)
+
+// env is what all columns of one scan share.
+type env struct {
+	seed     maphash.Seed
+	pool     *pool
+	regions  [100]bool
+	ibans    map[[2]byte]int
+	letters  *letters
+	classes  [256]uint16
+	today    int // yyyymmdd
+	under14  int // born after this day: younger than 14
+	exact    int
+	colBits  uint8
+	colExact int
+	digits   [24]byte
+}
+
+// poolSlots bounds the memory of exact counts to 48 MiB.
+const poolSlots = 6 << 20
+
+func newEnv(today corridor.Date, exact int) *env {
+	e := &env{seed: maphash.MakeSeed(), pool: &pool{left: poolSlots}, regions: regionTable(), ibans: ibanTable(), letters: newLetters(),
+		classes: charClass(), today: ymd(today), exact: exact, colBits: 14, colExact: 8192}
+	e.under14 = e.today - 14*10000
+	return e
+}
+
+func (e *env) mask(v []byte) (m uint16) {
+	for _, c := range v {
+		m |= e.classes[c]
+	}
+	return m
+}
+
+// tally counts the values that one recogniser could test, and that passed.
+type tally struct{ tested, pass int64 }
+
+func (t *tally) see(v verdict) bool {
+	if v.plausible {
+		t.tested++
+		if v.valid {
+			t.pass++
+			return true
+		}
+	}
+	return false
+}
+
+// column holds counts about one column, and no values.
+type column struct {
+	env    *env
+	name   string
+	part   part   // its share in telling people apart, once decided
+	weight weight // how sensitive, once decided
+	role   *group // the person it is about, once decided
+
+	values, nulls  int64
+	rowsSeen       int64
+	lastRow        int64
+	minLen, maxLen int
+	distinct       distinct
+	shape          string
+	binary         bool
+	ints, decimals int64
+	bools          int64
+	dates, compact int64 // compact: yyyymmdd, also counted as ints
+	datetimes      int64
+	low, high      float64 // of numbers
+	inLat, inLon   int64
+	birthLike      int64 // dates from 1900 to today
+	under14        int64
+	idUnder14      int64 // by the birth date inside an identity number
+	cnID, iin, bin tally
+	inn12, inn10   tally
+	snils, card    tally
+	iban, imei     tally
+	email          tally
+	phonePlus      int64
+	phoneLocal     int64
+	phoneDigits    int64
+	prefixes       [4]uint64 // three-digit beginnings of local phones, to see whether they vary
+	ips            int64
+	documents      int64
+	icd            int64
+	points         int64
+	namesHan       int64 // two to four Han characters
+	surnamesHan    int64 // of them with a common surname
+	namesCyr       int64
+	patronymics    int64
+	surnamesCyr    int64
+	namesLat       int64
+	givenLat       int64
+	withDigits     int64
+	letters        int64
+	inText         embedded
+	people         distinct // of valid identity numbers
+	hints          []*kind
+}
+
+// embedded counts identifiers found inside longer texts.
+type embedded struct{ cnID, phone, email, iin, card tally }
+
+func newColumn(name string, e *env) *column {
+	return &column{env: e, name: name, minLen: math.MaxInt, lastRow: -1, low: math.Inf(1), high: math.Inf(-1),
+		distinct: newDistinct(e.colExact, e.colBits, nil), people: newDistinct(e.exact, 16, e.pool)}
+}
+
+// add counts one value. id is a keyed hash of the person's number, if the
+// value is one; null says that there is no value.
+func (c *column) add(v []byte, mask uint16) (id uint64, null bool) {
+	if mask&(isSpace|isControl) != 0 || len(v) == 0 {
+		v, mask = c.trim(v, mask)
+	}
+	if isNull(v) {
+		c.nulls++
+		return 0, true
+	}
+	c.values++
+	n := len(v)
+	if mask&isHigh != 0 {
+		n = utf8.RuneCount(v)
+	}
+	c.minLen, c.maxLen = min(c.minLen, n), max(c.maxLen, n)
+	c.distinct.add(maphash.Bytes(c.env.seed, v))
+	if c.shape == "" {
+		c.shape = shapeOf(v)
+	}
+	return c.classify(v, mask), false
+}
+
+func (c *column) trim(v []byte, mask uint16) ([]byte, uint16) {
+	t := bytes.TrimSpace(v)
+	if len(t) != len(v) {
+		mask = c.env.mask(t)
+	}
+	return t, mask
+}
+
+// isNull recognises the usual spellings of "no value".
+func isNull(v []byte) bool {
+	switch len(v) {
+	case 0:
+		return true
+	case 1:
+		return v[0] == '-'
+	case 2:
+		return string(v) == `\N` || string(v) == "NA"
+	case 3:
+		return string(v) == "N/A" || string(v) == "NaN" || string(v) == "nil" || string(v) == "n/a"
+	case 4:
+		return string(v) == "NULL" || string(v) == "null" || string(v) == "None"
+	}
+	return false
+}
+
+// classify sends a value to the recognisers that its characters allow.
+func (c *column) classify(v []byte, mask uint16) uint64 {
+	switch {
+	case mask == isDigit:
+		return c.number(v)
+	case mask&^(isDigit|isDash|isPlus|isDot|isComma|isSpace|isParen|isSlash|isColon) == 0:
+		return c.marks(v, mask)
+	case mask&isAt != 0:
+		c.at(v)
+		return 0
+	case mask&isHigh != 0:
+		return c.text(v, mask)
+	case mask&^(isDigit|isLetter|isSpace) == 0 && mask&isDigit != 0:
+		return c.alphanumeric(v, mask)
+	case mask&^(isLetter|isDot|isDash|isSpace|isOther) == 0 && mask&isDigit == 0:
+		c.word(v)
+		return 0
+	}
+	return c.mixed(v, mask)
+}
+
+// number handles values of digits alone.
+func (c *column) number(v []byte) (id uint64) {
+	c.ints++
+	c.measure(float64(number(v[:min(len(v), 18)])))
+	switch len(v) {
+	case 7, 9:
+		c.documents++
+		c.phoneDigits++
+	case 8:
+		c.documents++
+		if d, ok := parseDate(v); ok {
+			c.compact++
+			c.birth(d)
+		}
+	case 10:
+		c.inn10.see(ruINN10(v))
+		c.documents++
+		c.phoneDigits++
+	case 11:
+		if c.snils.see(ruSNILS(v)) {
+			id = c.person(v)
+		}
+		c.phone(v)
+	case 12:
+		id = c.twelve(v)
+	case 18:
+		id = c.eighteen(v)
+		c.card.see(paymentCard(v))
+	case 15:
+		c.imei.see(imei(v))
+		c.card.see(paymentCard(v))
+	case 13, 14, 16, 17, 19:
+		c.card.see(paymentCard(v))
+		if len(v) == 13 {
+			c.phone(v)
+		}
+	}
+	return id
+}
+
+func (c *column) twelve(v []byte) (id uint64) {
+	iin := kzIIN(v, c.env.today)
+	if c.iin.see(iin) {
+		id = c.person(v)
+		if iin.birth > c.env.under14 {
+			c.idUnder14++
+		}
+	}
+	c.bin.see(kzBIN(v))
+	if c.inn12.see(ruINN12(v)) {
+		id = c.person(v)
+	}
+	return id
+}
+
+func (c *column) eighteen(v []byte) uint64 {
+	r := cnResidentID(v, &c.env.regions, c.env.today)
+	if !c.cnID.see(r) {
+		return 0
+	}
+	if r.birth > c.env.under14 {
+		c.idUnder14++
+	}
+	return c.person(v)
+}
+
+// person remembers the keyed hash of an identity number.
+func (c *column) person(v []byte) uint64 {
+	var buf [24]byte
+	h := maphash.Bytes(c.env.seed, upper(buf[:0], v))
+	c.people.add(h)
+	return h
+}
+
+// upper copies letters and digits, letters in upper case.
+func upper(dst, v []byte) []byte {
+	for _, b := range v {
+		switch {
+		case b >= 'a' && b <= 'z':
+			dst = append(dst, b-0x20)
+		case b >= 'A' && b <= 'Z' || b >= '0' && b <= '9':
+			dst = append(dst, b)
+		}
+	}
+	return dst
+}
+
+func (c *column) measure(x float64) {
+	c.low, c.high = min(c.low, x), max(c.high, x)
+	if x >= -90 && x <= 90 {
+		c.inLat++
+	}
+	if x >= -180 && x <= 180 {
+		c.inLon++
+	}
+}
+
+func (c *column) birth(d int) {
+	if d >= 19000101 && d <= c.env.today {
+		c.birthLike++
+		if d > c.env.under14 {
+			c.under14++
+		}
+	}
+}
+
+// marks handles digits with signs, points and separators among them.
+func (c *column) marks(v []byte, mask uint16) (id uint64) {
+	if mask&^(isDigit|isDash|isPlus|isDot|isComma) == 0 && !(v[0] == '+' && len(v) > 8) && c.decimal(v) {
+		return 0
+	}
+	if mask&isColon != 0 {
+		if d, ok := parseDateTime(v); ok {
+			c.datetimes++
+			c.birth(d)
+		}
+		return 0
+	}
+	if d, ok := parseDate(v); ok {
+		c.dates++
+		c.birth(d)
+		return 0
+	}
+	if mask == isDigit|isDot && ipv4(v) {
+		c.ips++
+		return 0
+	}
+	digits := upper(c.env.digits[:0], v[:min(len(v), 24)])
+	if len(v) <= 24 {
+		switch {
+		case len(digits) == 11 && len(v) == 14 && (v[3] == '-' || v[3] == ' '):
+			if c.snils.see(ruSNILS(digits)) {
+				id = c.person(digits)
+			}
+		case len(digits) >= 15 && v[0] != '+':
+			c.card.see(paymentCard(digits))
+		}
+	}
+	c.phone(v)
+	if mask&isSlash == 0 && len(digits) >= 6 {
+		c.documents++
+	}
+	return id
+}
+
+// decimal reads an optional sign, digits, and one point or comma.
+func (c *column) decimal(v []byte) bool {
+	i, neg := 0, false
+	if v[0] == '-' || v[0] == '+' {
+		neg, i = v[0] == '-', 1
+	}
+	whole, frac, scale, points, digits := 0.0, 0.0, 1.0, 0, 0
+	for ; i < len(v); i++ {
+		switch b := v[i]; {
+		case b >= '0' && b <= '9' && points == 0:
+			whole = whole*10 + float64(b-'0')
+			digits++
+		case b >= '0' && b <= '9':
+			scale /= 10
+			frac += float64(b-'0') * scale
+			digits++
+		case (b == '.' || b == ',') && points == 0:
+			points++
+		default:
+			return false
+		}
+	}
+	if digits == 0 {
+		return false
+	}
+	if whole += frac; neg {
+		whole = -whole
+	}
+	if points == 0 {
+		c.ints++
+	} else {
+		c.decimals++
+	}
+	c.measure(whole)
+	return true
+}
+
+func ipv4(v []byte) bool {
+	parts := 0
+	for len(v) > 0 {
+		n := digitRun(v)
+		if n < 1 || n > 3 || number(v[:n]) > 255 {
+			return false
+		}
+		if parts++; n == len(v) {
+			break
+		}
+		v = v[n+1:]
+	}
+	return parts == 4
+}
+
+func (c *column) phone(v []byte) {
+	switch phoneLike(v, c.env.digits[:]) {
+	case plusPhone:
+		c.phonePlus++
+	case localPhone:
+		c.phoneLocal++
+		if i := digitRun(v); i >= 3 {
+			p := number(v[:3]) // spread over the network prefixes in use
+			c.prefixes[p>>6&3] |= 1 << (p & 63)
+		}
+	case someDigits:
+		c.phoneDigits++
+	}
+}
+
+func (c *column) at(v []byte) {
+	c.letters++
+	if bytes.IndexByte(v, ' ') < 0 {
+		c.email.see(verdict{plausible: true, valid: emailLike(v)})
+		return
+	}
+	c.search(v)
+}
+
+// alphanumeric handles ASCII letters and digits, spaces allowed.
+func (c *column) alphanumeric(v []byte, mask uint16) (id uint64) {
+	c.letters++
+	c.withDigits++
+	if len(v) == 18 && mask&isSpace == 0 {
+		id = c.eighteen(v)
+	}
+	if len(v) >= 15 && len(v) <= 42 && v[0] >= 'A' && v[1] >= 'A' && v[0] <= 'Z' && v[1] <= 'Z' {
+		var buf [48]byte
+		c.iban.see(iban(upper(buf[:0], v), c.env.ibans))
+	}
+	if len(v) >= 6 && len(v) <= 20 {
+		c.documents++
+	}
+	if len(v) == 3 && icd10(v) {
+		c.icd++
+	}
+	if parsed, ok := exponent(v); ok {
+		c.letters--
+		c.withDigits--
+		c.decimals++
+		c.measure(parsed)
+	} else if mask&isSpace != 0 && len(v) > 20 {
+		c.search(v)
+	}
+	return id
+}
+
+// word handles ASCII text without digits.
+func (c *column) word(v []byte) {
+	c.letters++
+	if len(v) <= 5 && boolWord(v) {
+		c.bools++
+		return
+	}
+	if shape, given := c.env.letters.latinName(v); shape {
+		c.namesLat++
+		if given {
+			c.givenLat++
+		}
+	}
+}
+
+func boolWord(v []byte) bool {
+	switch string(v) {
+	case "true", "false", "True", "False", "TRUE", "FALSE", "yes", "no", "Yes", "No", "YES", "NO",
+		"да", "нет", "Да", "Нет", "ДА", "НЕТ", "是", "否":
+		return true
+	}
+	return false
+}
+
+// text handles values with letters outside ASCII.
+func (c *column) text(v []byte, mask uint16) uint64 {
+	if len(v) <= 8 && boolWord(v) {
+		c.bools++
+		c.letters++
+		return 0
+	}
+	if mask&isDigit != 0 {
+		if d, ok := parseHanDate(v); ok {
+			c.dates++
+			c.birth(d)
+			return 0
+		}
+	}
+	c.letters++
+	if shape, surname := c.env.letters.hanName(v); shape {
+		c.namesHan++
+		if surname {
+			c.surnamesHan++
+		}
+		return 0
+	}
+	if mask&isDigit != 0 {
+		c.withDigits++
+		if len(v) > 20 {
+			c.search(v)
+		} else {
+			c.documents++
+		}
+		return 0
+	}
+	if shape, patronymic, surname := cyrillicName(v); shape {
+		c.namesCyr++
+		if patronymic {
+			c.patronymics++
+		}
+		if surname {
+			c.surnamesCyr++
+		}
+	}
+	return 0
+}
+
+// mixed handles everything else in ASCII.
+func (c *column) mixed(v []byte, mask uint16) uint64 {
+	if mask&isDigit == 0 {
+		c.letters++
+		return 0
+	}
+	if mask&(isColon|isDash) != 0 && len(v) >= 16 && len(v) <= 40 {
+		if d, ok := parseDateTime(v); ok {
+			c.datetimes++
+			c.birth(d)
+			return 0
+		}
+	}
+	if parsed, ok := exponent(v); ok {
+		c.decimals++
+		c.measure(parsed)
+		return 0
+	}
+	c.letters++
+	c.withDigits++
+	switch {
+	case len(v) >= 5 && len(v) <= 7 && icd10(v):
+		c.icd++
+	case bytes.HasPrefix(v, []byte("POINT")) || bytes.HasPrefix(v, []byte("LINESTRING")) || bytes.HasPrefix(v, []byte("POLYGON")):
+		c.points++
+	case len(v) > 20:
+		c.search(v)
+	case len(v) >= 6:
+		c.documents++
+	}
+	return 0
+}
+
+// icd10 recognises a code of the International Classification of Diseases.
+func icd10(v []byte) bool {
+	if v[0] < 'A' || v[0] > 'Z' || !digitsOnly(v[1:3]) {
+		return false
+	}
+	rest := v[3:]
+	return len(rest) == 0 || rest[0] == '.' && len(rest) <= 4 && digitsOnly(rest[1:])
+}

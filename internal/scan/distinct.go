@@ -1,0 +1,171 @@
+package scan
+
+import (
+	"math"
+	"math/bits"
+)
+
+// distinct counts different 64-bit hashes: exactly up to a limit, then by
+// HyperLogLog. The hashes are keyed by a random seed of the scan, so that they
+// say nothing about the values and nobody can craft a file that miscounts.
+type distinct struct {
+	slots []uint64 // open addressing; 0 is free
+	n     int
+	limit int
+	bits  uint8 // of HyperLogLog registers
+	regs  []uint8
+	pool  *pool
+}
+
+// pool bounds the slots that all exact counts of a scan may use together.
+type pool struct{ left int }
+
+func newDistinct(limit int, bits uint8, p *pool) distinct {
+	return distinct{limit: limit, bits: bits, pool: p}
+}
+
+func (d *distinct) add(h uint64) {
+	if d.regs != nil {
+		d.observe(h)
+		return
+	}
+	if h == 0 {
+		h = 1
+	}
+	if len(d.slots) == 0 {
+		d.slots = make([]uint64, 16)
+	}
+	mask := uint64(len(d.slots) - 1)
+	for i := h & mask; ; i = (i + 1) & mask {
+		switch d.slots[i] {
+		case h:
+			return
+		case 0:
+			d.slots[i] = h
+			if d.n++; d.n > d.limit || d.n*8 > len(d.slots)*7 && !d.grow() {
+				d.estimateFromNow()
+			}
+			return
+		}
+	}
+}
+
+// grow doubles the table if the pool allows.
+func (d *distinct) grow() bool {
+	if d.pool != nil {
+		if d.pool.left < len(d.slots) {
+			return false
+		}
+		d.pool.left -= len(d.slots)
+	}
+	old := d.slots
+	d.slots = make([]uint64, 2*len(old))
+	mask := uint64(len(d.slots) - 1)
+	for _, h := range old {
+		if h == 0 {
+			continue
+		}
+		i := h & mask
+		for d.slots[i] != 0 {
+			i = (i + 1) & mask
+		}
+		d.slots[i] = h
+	}
+	return true
+}
+
+func (d *distinct) estimateFromNow() {
+	d.regs = make([]uint8, 1<<d.bits)
+	for _, h := range d.slots {
+		if h != 0 {
+			d.observe(h)
+		}
+	}
+	if d.pool != nil {
+		d.pool.left += len(d.slots)
+	}
+	d.slots = nil
+}
+
+func (d *distinct) observe(h uint64) {
+	i := h >> (64 - d.bits)
+	rank := uint8(bits.LeadingZeros64(h<<d.bits|1<<(d.bits-1))) + 1
+	if rank > d.regs[i] {
+		d.regs[i] = rank
+	}
+}
+
+// exact says whether count is a count and not an estimate.
+func (d *distinct) exact() bool { return d.regs == nil }
+
+// count gives the number of different hashes. Estimates are those of Ertl
+// (2017, "improved raw estimator"), which have no bias at any size.
+func (d *distinct) count() int64 {
+	if d.regs == nil {
+		return int64(d.n)
+	}
+	q := 64 - int(d.bits)
+	var c [66]float64
+	for _, r := range d.regs {
+		c[r]++
+	}
+	m := float64(len(d.regs))
+	z := m * tau(1-c[q+1]/m)
+	for k := q; k >= 1; k-- {
+		z = 0.5 * (z + c[k])
+	}
+	z += m * sigma(c[0]/m)
+	return int64(math.Round(m * m / (2 * math.Ln2 * z)))
+}
+
+// relativeError is three standard errors: the truth lies within it 997 times
+// in 1000.
+func (d *distinct) relativeError() float64 {
+	if d.regs == nil {
+		return 0
+	}
+	return 3 * 1.04 / math.Sqrt(float64(len(d.regs)))
+}
+
+// bounds gives the interval of the count.
+func (d *distinct) bounds() (low, high int64) {
+	n := d.count()
+	e := d.relativeError()
+	if e == 0 {
+		return n, n
+	}
+	low = max(int64(float64(n)*(1-e)), int64(min(d.n, d.limit)))
+	return low, int64(math.Ceil(float64(n) * (1 + e)))
+}
+
+func sigma(x float64) float64 {
+	if x == 1 {
+		return math.Inf(1)
+	}
+	y, z := 1.0, x
+	for {
+		x *= x
+		prev := z
+		z += x * y
+		y += y
+		if z == prev {
+			return z
+		}
+	}
+}
+
+func tau(x float64) float64 {
+	if x == 0 || x == 1 {
+		return 0
+	}
+	y, z := 1.0, 1-x
+	for {
+		x = math.Sqrt(x)
+		prev := z
+		y *= 0.5
+		z -= (1 - x) * (1 - x) * y
+		if z == prev {
+			return z / 3
+		}
+	}
+}

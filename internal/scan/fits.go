@@ -1,0 +1,96 @@
+package scan
+
+import "math"
+
+// share is a part of all values, 0 to 1.
+func (c *column) share(n int64) float64 {
+	if c.values == 0 {
+		return 0
+	}
+	return math.Min(1, float64(n)/float64(c.values))
+}
+
+// between maps x from lo..hi to 0..1.
+func between(x, lo, hi float64) float64 {
+	return math.Max(0, math.Min(1, (x-lo)/(hi-lo)))
+}
+
+// effective is the number of independent values that evidence may count.
+func (c *column) effective() float64 {
+	return math.Min(float64(c.values), float64(c.distinct.count()))
+}
+
+// nameForm is the share of values written as names of people are.
+func (c *column) nameForm() float64 { return c.share(c.namesHan + c.namesCyr + c.namesLat) }
+
+// nameHint is how far the values themselves say that they are people's names.
+func (c *column) nameHint() float64 {
+	han := between(c.share(c.surnamesHan), 0.45, 0.75) * 0.85
+	full := between(c.share(c.patronymics), 0.15, 0.5) * 0.95
+	cyr := between(c.share(c.surnamesCyr), 0.5, 0.9) * 0.5
+	lat := between(c.share(c.givenLat), 0.15, 0.5) * 0.75
+	return math.Max(math.Max(han, full), math.Max(cyr, lat)) * between(c.effective(), 2, 12)
+}
+
+// fitsName: a header that says name is contradicted by digits, and supported
+// by capitalised words and by what only names have.
+func (c *column) fitsName() float64 {
+	plain := c.share(c.letters - c.withDigits)
+	return plain * (0.5 + 0.3*c.nameForm() + 0.4*c.nameHint())
+}
+
+func (c *column) fitsBirth() float64 {
+	return c.share(c.birthLike) * between(c.effective(), 0, 3)
+}
+
+// fitsText: words, in any alphabet; an address has digits among them.
+func (c *column) fitsText() float64 { return 0.2 + 0.8*c.share(c.letters) }
+
+// fitsFew: a small set of codes or words. Dates and fractions are not.
+func (c *column) fitsFew() float64 {
+	if c.effective() > 1000 || c.distinct.count() > 300 {
+		return 0.3
+	}
+	return c.share(c.letters + c.bools + c.ints)
+}
+
+func (c *column) fitsAge() float64 {
+	if c.low < 0 || c.high > 125 || c.ints+c.decimals < c.values {
+		return 0.1
+	}
+	return 1
+}
+
+// fitsDocument: letters and digits, five to twenty of them.
+func (c *column) fitsDocument() float64 {
+	long := c.documents + c.cnID.tested + c.iin.tested + c.bin.tested + c.snils.tested + c.imei.tested + c.iban.tested + c.card.tested + c.phoneLocal
+	if c.maxLen >= 5 && c.maxLen <= 40 && c.effective() > 2 {
+		return math.Max(c.share(long), 0.8*c.share(c.ints))
+	}
+	return c.share(long) * 0.5
+}
+
+// fitsINN: an INN of ten digits is an organisation's.
+func (c *column) fitsINN() float64 { return c.share(c.inn12.tested) }
+
+// fitsKey: an internal number or code, many different ones.
+func (c *column) fitsKey() float64 {
+	if c.decimals > 0 || c.dates > 0 || c.distinct.count() < 3 {
+		return 0.3
+	}
+	return 1
+}
+
+func (c *column) fitsPhone() float64 {
+	return c.share(c.phonePlus + c.phoneLocal + c.phoneDigits)
+}
+
+func (c *column) fitsEmail() float64 { return c.share(c.email.pass) }
+func (c *column) fitsIP() float64    { return c.share(c.ips) + c.share(c.letters)*0.5 }
+
+func (c *column) fitsCard() float64 {
+	return math.Max(c.share(c.card.pass), 0.8*c.share(c.card.tested))
+}
+
+func (c *column) fitsLatitude() float64  { return c.share(c.inLat) }
+func (c *column) fitsLongitude() float64 { return c.share(c.inLon) }

@@ -1,0 +1,374 @@
+package scan
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"corridor"
+)
+
+// table takes batches of rows and counts. It belongs to one goroutine.
+type table struct {
+	name     string
+	opts     Options
+	env      *env
+	lex      *lexicon
+	cols     []*column
+	groups   []*group
+	assigned bool
+	rows     int64
+	longest  int // cells in the longest row
+}
+
+func newTable(name string, o Options) *table {
+	return &table{name: name, opts: o, env: newEnv(o.Today, o.ExactLimit), lex: newLexicon()}
+}
+
+func (t *table) addColumns(names []string) {
+	if len(t.cols)+len(names) > 256 {
+		t.env.colBits, t.env.colExact = 11, 512 // so that many columns stay cheap
+	}
+	for _, n := range names {
+		c := newColumn(n, t.env)
+		c.hints = t.lex.hints(n)
+		t.cols = append(t.cols, c)
+		if t.assigned {
+			t.join(c)
+		}
+	}
+}
+
+// join puts a column that appears late into a group, by its header alone.
+func (t *table) join(c *column) {
+	c.part, c.weight = t.partOf(c)
+	if c.part == noPart && c.weight == ordinary {
+		return
+	}
+	party := t.lex.partyOf(c.name)
+	i := slices.IndexFunc(t.groups, func(g *group) bool { return g.party == party })
+	if i < 0 {
+		i = len(t.groups)
+		t.groups = append(t.groups, newGroup(party, t.env))
+	}
+	c.role = t.groups[i]
+	c.role.cols = append(c.role.cols, c)
+	c.role.keyed = c.role.keyed || c.part == namePart || c.part == idPart
+}
+
+// consume counts a batch.
+func (t *table) consume(b *batch) error {
+	t.addColumns(b.names)
+	if !t.assigned {
+		t.assign(t.sample(b))
+		t.assigned = true
+	}
+	i := uint32(0)
+	for r := range b.rows {
+		row := &b.rows[r]
+		for ; i < row.end; i++ {
+			if err := t.cell(b, &b.cells[i], row.no); err != nil {
+				return err
+			}
+		}
+		for _, g := range t.groups {
+			if g.touched {
+				g.endRow()
+			}
+		}
+		t.rows++
+	}
+	return nil
+}
+
+func (t *table) cell(b *batch, cell *cell, row int64) error {
+	c, v := t.cols[cell.col], b.value(cell)
+	if cell.mask&isControl != 0 && string(v) == binaryMark {
+		c.binary = true
+	}
+	if cell.mask&isHigh != 0 && !utf8.Valid(v) {
+		return badRow(t.name, row, "convert the file to UTF-8, or name its encoding with --encoding", "column %d (%s) is not UTF-8", cell.col+1, c.name)
+	}
+	id, null := c.add(v, cell.mask)
+	if null {
+		return nil
+	}
+	if row != c.lastRow {
+		c.lastRow = row
+		c.rowsSeen++
+	}
+	if c.role != nil {
+		c.role.see(c, v, id)
+	}
+	return nil
+}
+
+// sampleCells is how much of the first batch decides the roles of columns.
+const sampleCells = 200_000
+
+// sample classifies the first rows apart, to see what the columns are.
+func (t *table) sample(b *batch) []*column {
+	e := *t.env
+	e.pool = &pool{left: poolSlots}
+	out := make([]*column, len(t.cols))
+	for i, c := range t.cols {
+		out[i] = newColumn(c.name, &e)
+		out[i].hints = c.hints
+	}
+	for i := range b.cells[:min(len(b.cells), sampleCells)] {
+		c := &b.cells[i]
+		out[c.col].add(b.value(c), c.mask)
+	}
+	return out
+}
+
+// report puts the counts into words.
+func (t *table) report() *Report {
+	rep := &Report{File: t.name, Rows: t.rows, Columns: []Column{}, Facts: corridor.Facts{}, Warnings: []string{}, lang: t.opts.Lang}
+	all := make([][]found, len(t.cols))
+	for i, c := range t.cols {
+		all[i] = t.lex.findings(c)
+	}
+	t.acrossColumns(all)
+	classes := map[string]float64{}
+	for i, c := range t.cols {
+		rep.Columns = append(rep.Columns, t.describe(c, all[i], classes))
+	}
+	t.count(rep, all, classes)
+	rep.Facts = t.facts(rep, classes)
+	t.warn(rep, all)
+	return rep
+}
+
+func (t *table) describe(c *column, fs []found, classes map[string]float64) Column {
+	out := Column{Name: c.name, Type: c.typeName(), Values: c.values, Nulls: max(c.nulls, t.rows-c.rowsSeen), Distinct: c.distinct.count(),
+		DistinctExact: c.distinct.exact(), MinLength: c.minLen, MaxLength: c.maxLen, Shape: c.shape, Classes: []Finding{}}
+	if c.values == 0 {
+		out.MinLength = 0
+	}
+	out.Distinct = min(out.Distinct, c.values)
+	for _, f := range fs {
+		reason := f.why.in(t.opts.Lang)
+		confidence := math.Round(f.confidence*1000) / 1000
+		if f.kind.classes == "" {
+			out.Classes = append(out.Classes, Finding{"", f.kind.id, confidence, reason})
+		}
+		for class := range classesOf(f.kind) {
+			out.Classes = append(out.Classes, Finding{class, f.kind.id, confidence, reason})
+			classes[class] = max(classes[class], confidence)
+		}
+	}
+	return out
+}
+
+// classesOf lists the classes of a kind.
+func classesOf(k *kind) func(func(string) bool) {
+	if k.classes == "" {
+		return func(func(string) bool) {}
+	}
+	return strings.SplitSeq(k.classes, ",")
+}
+
+// acrossColumns raises what only several columns together show: a latitude
+// beside a longitude, and positions of a person over time.
+func (t *table) acrossColumns(all [][]found) {
+	var lat, lon []int
+	person, moment := false, false
+	for i, c := range t.cols {
+		moment = moment || c.datetimes > 0
+		for k := range all[i] {
+			switch f := &all[i][k]; {
+			case f.kind.id == "latitude":
+				lat = append(lat, i)
+			case f.kind.id == "longitude":
+				lon = append(lon, i)
+			case f.kind.part != noPart && f.confidence >= t.opts.Threshold && strings.Contains(f.kind.classes, "personal"):
+				person = true
+			}
+		}
+	}
+	if len(lat) == 0 || len(lon) == 0 {
+		return
+	}
+	for _, i := range append(lat, lon...) {
+		c := t.cols[i]
+		if c.ints+c.decimals != c.values || c.decimals == 0 {
+			continue
+		}
+		for k := range all[i] {
+			if f := &all[i][k]; f.kind.id == "latitude" || f.kind.id == "longitude" {
+				f.confidence, f.why = 0.93, phrase{"pair", nil}
+			}
+		}
+		if person && moment {
+			all[i] = append(all[i], found{t.lex.kind("location_track"), 0.7, phrase{"track", nil}})
+		}
+	}
+}
+
+// count fills the numbers of people.
+func (t *table) count(rep *Report, all [][]found, classes map[string]float64) {
+	if classes["personal"] < t.opts.Threshold {
+		rep.Subjects.Basis = say(t.opts.Lang, "basis_none")
+		return
+	}
+	t.adopt(all)
+	var total Count
+	var cols []string
+	basis := ""
+	keyed := slices.ContainsFunc(t.groups, func(g *group) bool { return g.keyed })
+	for _, g := range t.groups {
+		if keyed && !g.keyed {
+			continue
+		}
+		p := t.people(g)
+		total.Min = max(total.Min, p.low)
+		total.Max += p.high
+		total.Estimate += p.guess
+		cols = append(cols, p.cols...)
+		if basis == "" || p.basis != "rows" {
+			basis = p.basis
+		}
+	}
+	if total.Max == 0 { // personal data that no row-wise role explains
+		total = Count{Min: min(1, t.rows), Max: t.rows, Estimate: t.rows}
+		basis = "rows"
+	}
+	total.Open = t.hidden(all)
+	total.Exact = total.Min == total.Max && !total.Open
+	total.Columns = cols
+	total.Basis = say(t.opts.Lang, "basis_"+basis)
+	if len(t.groups) > 1 {
+		total.Basis += say(t.opts.Lang, "basis_groups")
+	}
+	rep.Subjects = total
+	t.countSensitive(rep, classes)
+}
+
+// adopt gives identity numbers that the first rows did not show to the main
+// group; every row then counts, since the group's own rows were not watched.
+func (t *table) adopt(all [][]found) {
+	for i, c := range t.cols {
+		if c.role != nil || c.people.count() == 0 {
+			continue
+		}
+		if pass, _ := t.identity(c); pass == 0 || len(all[i]) == 0 {
+			continue
+		}
+		if len(t.groups) == 0 {
+			t.groups = append(t.groups, newGroup("", t.env))
+		}
+		g := t.groups[0]
+		g.cols = append(g.cols, c)
+		g.keyed = true
+		g.rows = t.rows
+	}
+}
+
+// hidden says whether texts hold identifiers of people nobody can count.
+func (t *table) hidden(all [][]found) bool {
+	for i := range all {
+		for _, f := range all[i] {
+			if f.why.key == "inside" && f.confidence >= t.opts.Threshold {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (t *table) countSensitive(rep *Report, classes map[string]float64) {
+	strongest := ordinary
+	for class, confidence := range classes {
+		if confidence >= t.opts.Threshold {
+			strongest = max(strongest, weightOf(class))
+		}
+	}
+	if strongest == ordinary {
+		return
+	}
+	var c Count
+	for _, g := range t.groups {
+		low, _ := g.delicate.bounds()
+		if g.delicateRows > 0 {
+			low = max(low, 1)
+		}
+		c.Min = max(c.Min, low)
+		c.Estimate += g.delicate.count()
+		c.Max += g.wideRows
+	}
+	c.Max = min(c.Max, rep.Subjects.Max)
+	if c.Max == 0 || rep.Subjects.Open {
+		c.Max, c.Open = rep.Subjects.Max, rep.Subjects.Open
+	}
+	c.Min = min(c.Min, c.Max)
+	c.Estimate = max(c.Min, min(c.Estimate, c.Max))
+	c.Exact = c.Min == c.Max && !c.Open
+	c.Basis = say(t.opts.Lang, "basis_sensitive")
+	rep.Sensitive = c
+}
+
+// facts proposes what the counts prove. Names are those of the vocabulary.
+func (t *table) facts(rep *Report, classes map[string]float64) corridor.Facts {
+	out := corridor.Facts{}
+	var has []any
+	for _, class := range dataClasses {
+		if classes[class] >= t.opts.Threshold {
+			has = append(has, class)
+		}
+	}
+	if len(has) == 0 {
+		return out
+	}
+	out["data_classes"] = map[string]any{"has": has}
+	if classes["personal"] < t.opts.Threshold {
+		return out
+	}
+	out["subjects_in_file"] = rep.Subjects.fact()
+	if rep.Sensitive.Max > 0 {
+		out["sensitive_subjects_in_file"] = rep.Sensitive.fact()
+	}
+	if classes["genetic"] >= t.opts.Threshold && !rep.Subjects.Open {
+		out["genome_subjects"] = map[string]any{"min": int64(0), "max": rep.Subjects.Max}
+	}
+	return out
+}
+
+// dataClasses are the members of the vocabulary that a scan can propose.
+var dataClasses = [...]string{"personal", "sensitive", "biometric", "genetic", "health", "payment", "financial", "telecom_subscriber", "geospatial", "child",
+	"location_track", "belief", "criminal_record", "credential", "vehicle", "state_secret", "insurance_record", "aml_kyc"}
+
+// fact writes a count as the vocabulary does.
+func (c Count) fact() any {
+	switch {
+	case c.Open:
+		return map[string]any{"min": c.Min}
+	case c.Exact:
+		return c.Min
+	}
+	return map[string]any{"min": c.Min, "max": c.Max}
+}
+
+func (t *table) warn(rep *Report, all [][]found) {
+	if t.rows == 0 {
+		rep.warn("no_rows")
+	}
+	if rep.Subjects.Open {
+		rep.warn("hidden")
+	}
+	for i, c := range t.cols {
+		if c.values > 0 && c.maxLen > 200 && len(all[i]) == 0 && c.typeName() == "text" {
+			rep.warn("long_text", c.name)
+		}
+		if c.binary && c.values > 0 {
+			rep.warn("binary_column", c.name)
+		}
+	}
+}
+
+// warn adds a warning in the report's language.
+func (r *Report) warn(key string, args ...any) {
+	r.Warnings = append(r.Warnings, fmt.Sprintf(say(r.lang, key), args...))
+}
