@@ -21,11 +21,35 @@ type inputs struct {
 	lib     *Library
 	flow    corridor.Flow
 	vals    []values
-	given   []bool                    // something was said about this variable
+	given   []known                   // who said something about each variable
+	filling bool                      // the profile speaks: what is given stays
+	filled  []int                     // the variables that the profile's current fact filled
 	filed   map[*record]corridor.Date // when a filing was made
 	assumed []assumption
 	notes   []string
 	own     *pack // the pack that the shorthand mechanism, filing and impact_assessment means
+}
+
+// known says who said something about a variable.
+type known uint8
+
+const (
+	byNobody known = iota
+	byFlow
+	byProfile
+)
+
+// know notes what is possible for a variable. A profile never overrides the
+// flow.
+func (in *inputs) know(v int, x values) {
+	if !in.filling {
+		in.vals[v], in.given[v] = x, byFlow
+		return
+	}
+	if in.given[v] != byFlow {
+		in.vals[v], in.given[v] = x, byProfile
+		in.filled = append(in.filled, v)
+	}
 }
 
 // assumption is one fact that a profile filled in.
@@ -37,7 +61,7 @@ type assumption struct {
 // read turns a flow into inputs: given facts, then the profile's, then what
 // follows from them. own is the pack that the shorthand means.
 func (l *Library) read(f corridor.Flow, own *pack) (*inputs, error) {
-	in := &inputs{lib: l, flow: f, own: own, vals: make([]values, len(l.vars)), given: make([]bool, len(l.vars)), filed: map[*record]corridor.Date{}}
+	in := &inputs{lib: l, flow: f, own: own, vals: make([]values, len(l.vars)), given: make([]known, len(l.vars)), filed: map[*record]corridor.Date{}}
 	for i, v := range l.vars {
 		in.vals[i] = v.anything()
 	}
@@ -58,7 +82,7 @@ func (l *Library) read(f corridor.Flow, own *pack) (*inputs, error) {
 		}
 	}
 	for _, name := range keys(shorthand) {
-		if _, err := in.short(name, shorthand[name]); err != nil {
+		if err := in.short(name, shorthand[name]); err != nil {
 			return nil, err
 		}
 	}
@@ -88,7 +112,7 @@ func (in *inputs) frame() error {
 			return err
 		}
 		v := in.lib.vocab.byName[end.name].vars[0]
-		in.vals[v], in.given[v] = just(i), true
+		in.know(v, just(i))
 	}
 	if f.Origin == f.Destination {
 		e := corridor.E(corridor.Invalid, "origin and destination are both %s: no border is crossed", f.Origin)
@@ -96,7 +120,7 @@ func (in *inputs) frame() error {
 		return e
 	}
 	if d := in.lib.vocab.byName["date"]; d != nil && d.Type == typeDate {
-		in.vals[d.vars[0]], in.given[d.vars[0]] = between(int64(f.Date), int64(f.Date)), true
+		in.know(d.vars[0], between(int64(f.Date), int64(f.Date)))
 	}
 	return nil
 }
@@ -133,7 +157,7 @@ func (in *inputs) fact(name string, raw any) error {
 	if err != nil {
 		return err
 	}
-	in.vals[v], in.given[v] = x, true
+	in.know(v, x)
 	return nil
 }
 
@@ -268,10 +292,10 @@ func (in *inputs) set(f *fact, raw any) error {
 			if in.lib.vars[v].member == others && !held {
 				continue // that one other country is missing says nothing of the rest
 			}
-			if in.given[v] && in.vals[v].single() && !in.vals[v].weak && in.vals[v].set.has(1) != held {
+			if !in.filling && in.given[v] == byFlow && in.vals[v].single() && !in.vals[v].weak && in.vals[v].set.has(1) != held {
 				return wrong(f.Name, "remove one", "%q is both in has and in lacks", s)
 			}
-			in.vals[v], in.given[v] = truth(held), true
+			in.know(v, truth(held))
 		}
 		return nil
 	}
@@ -286,9 +310,10 @@ func (in *inputs) set(f *fact, raw any) error {
 		}
 		return nil
 	}
+	left := truth(false)
+	left.weak = true
 	for _, v := range f.vars {
-		in.vals[v], in.given[v] = truth(false), true
-		in.vals[v].weak = true
+		in.know(v, left)
 	}
 	return mark(raw, true)
 }

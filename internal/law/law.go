@@ -28,6 +28,7 @@ type Library struct {
 	profiles       map[string]*profile
 	calendars      map[string]*calendar
 	records        map[string]*record // by class/id
+	recordList     []*record
 	packs          []*pack
 	byJurisdiction map[string]*pack
 	scratch        sync.Pool // *marks

@@ -272,6 +272,7 @@ func (l *Library) addRecord(r *reader, p *pack, c *record) {
 		return
 	}
 	l.records[key] = c
+	l.recordList = append(l.recordList, c)
 	c.v = len(l.vars)
 	l.vars = append(l.vars, &variable{record: c, values: c.states, name: c.class + "s." + c.id})
 }

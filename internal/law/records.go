@@ -88,7 +88,9 @@ func (in *inputs) record(rec *record, name string, raw any) error {
 			if err != nil {
 				return wrong(name, "write it as YYYY-MM-DD", "filed_on: %s is not a date", show(m[key]))
 			}
-			in.filed[rec] = d
+			if !in.filling || in.given[rec.v] != byFlow {
+				in.filed[rec] = d
+			}
 		default:
 			return wrong(name, didYouMean(key, []string{"state", "filed_on"}), "unknown field %q", clip(key))
 		}
@@ -112,7 +114,7 @@ func (in *inputs) state(rec *record, name string, raw any) error {
 		}
 		x.set.add(i)
 	}
-	in.vals[rec.v], in.given[rec.v] = x, true
+	in.know(rec.v, x)
 	return nil
 }
 
@@ -126,20 +128,20 @@ var mechanisms = []string{"none", "security_assessment", "standard_contract", "c
 	"authority_permit", "treaty", "safeguard_other"}
 
 // short maps one shorthand fact onto the own pack's records that nothing
-// more exact was said about. It gives the variables it set.
-func (in *inputs) short(name string, raw any) ([]int, error) {
+// more exact was said about.
+func (in *inputs) short(name string, raw any) error {
 	switch name {
 	case "mechanism":
 		s, ok := raw.(string)
-		valid := in.words("vehicle", mechanisms)
+		valid := in.lib.words("vehicle", mechanisms)
 		if !ok || !slices.Contains(valid, s) {
-			return nil, wrong(name, didYouMean(s, valid), "unknown value %s", show(raw))
+			return wrong(name, didYouMean(s, valid), "unknown value %s", show(raw))
 		}
 		return in.put(name, "vehicle", s, "", nil)
 	case "impact_assessment":
 		b, ok := raw.(bool)
 		if !ok {
-			return nil, wrong(name, "use true or false", "%s is not a yes or no", show(raw))
+			return wrong(name, "use true or false", "%s is not a yes or no", show(raw))
 		}
 		if b {
 			return in.put(name, "assessment", "true", "", nil)
@@ -154,32 +156,31 @@ func (in *inputs) short(name string, raw any) ([]int, error) {
 	}
 	m, ok := object(raw)
 	if !ok {
-		return nil, wrong(name, "write {kind: ..., state: ...} or none", "%s is not a filing", show(raw))
+		return wrong(name, "write {kind: ..., state: ...} or none", "%s is not a filing", show(raw))
 	}
 	kind, _ := m["kind"].(string)
-	valid := in.words("filing", []string{"none"})
+	valid := in.lib.words("filing", []string{"none"})
 	if !slices.Contains(valid, kind) {
-		return nil, wrong(name, didYouMean(kind, valid), "unknown kind %s", show(m["kind"]))
+		return wrong(name, didYouMean(kind, valid), "unknown kind %s", show(m["kind"]))
 	}
 	state := "none"
 	if s, given := m["state"]; given {
 		if state, ok = s.(string); !ok {
-			return nil, wrong(name, "", "state %s is not a word", show(s))
+			return wrong(name, "", "state %s is not a word", show(s))
 		}
 	}
 	for key := range m {
 		if key != "kind" && key != "state" && key != "filed_on" {
-			return nil, wrong(name, didYouMean(key, []string{"kind", "state", "filed_on"}), "unknown field %q", clip(key))
+			return wrong(name, didYouMean(key, []string{"kind", "state", "filed_on"}), "unknown field %q", clip(key))
 		}
 	}
 	return in.put(name, "filing", kind, state, m["filed_on"])
 }
 
 // words lists the shorthand words that any pack gives a meaning.
-func (in *inputs) words(class string, also []string) []string {
+func (l *Library) words(class string, also []string) []string {
 	out := slices.Clone(also)
-	for _, key := range keys(in.lib.records) {
-		rec := in.lib.records[key]
+	for _, rec := range l.recordList {
 		if rec.class != class {
 			continue
 		}
@@ -192,45 +193,40 @@ func (in *inputs) words(class string, also []string) []string {
 	return out
 }
 
-// put sets every record of a class in the own pack: those that the word
-// means to its state, all others to "nothing there".
-func (in *inputs) put(name, class, word, state string, filedOn any) ([]int, error) {
+// put sets every record of a class in the own pack that nothing more exact
+// was said about: those that the word means to its state, all others to
+// "nothing there".
+func (in *inputs) put(name, class, word, state string, filedOn any) error {
 	if in.own == nil {
-		return nil, nil
+		return nil
 	}
-	var set []int
 	meant := word == "none"
 	for _, rec := range in.own.records {
 		if rec.class != class {
 			continue
 		}
 		to := rec.states[0]
-		if s, ok := rec.shorthand[word]; ok {
-			meant = true
-			switch {
-			case s != "same":
-				to = s
-			case state != "":
-				to = state
-			}
-			if filedOn != nil && !in.given[rec.v] {
-				if err := in.record(rec, name, map[string]any{"filed_on": filedOn}); err != nil {
-					return nil, err
-				}
-			}
-		}
-		if in.given[rec.v] {
+		_, ok := rec.shorthand[word]
+		meant = meant || ok
+		if in.given[rec.v] == byFlow {
 			continue
 		}
-		if err := in.state(rec, name, to); err != nil {
-			return nil, err
+		if ok {
+			if to = rec.shorthand[word]; to == "same" {
+				to = state
+			}
+			if err := in.record(rec, name, map[string]any{"filed_on": filedOn}); err != nil {
+				return err
+			}
 		}
-		set = append(set, rec.v)
+		if err := in.state(rec, name, to); err != nil {
+			return err
+		}
 	}
 	if !meant {
 		in.notes = append(in.notes, note(noteNoMeaning, name, word, in.own.id))
 	}
-	return set, nil
+	return nil
 }
 
 // assume fills what is not given from the flow's profile.
@@ -264,35 +260,20 @@ func unknownProfile(l *Library, name string) error {
 // assumeOne fills one fact. Of a set that is partly given the open members
 // are filled.
 func (in *inputs) assumeOne(name string, raw any) error {
-	if _, given := in.flow.Facts[name]; isShorthand(name) {
-		if given {
+	fill := in.fact
+	if isShorthand(name) {
+		if _, given := in.flow.Facts[name]; given {
 			return nil
 		}
-		vars, err := in.short(name, raw)
-		if len(vars) > 0 {
-			in.assumed = append(in.assumed, assumption{name + " = " + plain(raw), vars})
-		}
-		return err
+		fill = in.short
 	}
-	before := slices.Clone(in.vals)
-	given := slices.Clone(in.given)
-	filed := len(in.filed)
-	if err := in.fact(name, raw); err != nil {
-		return err
+	in.filling, in.filled = true, nil
+	err := fill(name, raw)
+	in.filling = false
+	if len(in.filled) > 0 {
+		in.assumed = append(in.assumed, assumption{name + " = " + plain(raw), in.filled})
 	}
-	var vars []int
-	for i := range in.vals {
-		switch {
-		case given[i]:
-			in.vals[i] = before[i]
-		case in.given[i]:
-			vars = append(vars, i)
-		}
-	}
-	if len(vars) > 0 && len(in.filed) == filed {
-		in.assumed = append(in.assumed, assumption{name + " = " + plain(raw), vars})
-	}
-	return nil
+	return err
 }
 
 // plain writes a profile's value the way its file does.

@@ -18,9 +18,8 @@ type term struct {
 // fully passed after filed_on the state is `before`, then it is `then`.
 func (in *inputs) standstills() []term {
 	var out []term
-	for _, key := range keys(in.lib.records) {
-		rec := in.lib.records[key]
-		if rec.still == nil || !in.given[rec.v] {
+	for _, rec := range in.lib.recordList {
+		if rec.still == nil || in.given[rec.v] == byNobody {
 			continue
 		}
 		x := &in.vals[rec.v]
