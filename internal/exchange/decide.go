@@ -1,0 +1,462 @@
+package exchange
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"corridor"
+	"corridor/internal/catalog"
+	"corridor/internal/dsp"
+	"corridor/internal/identity"
+	"corridor/internal/ledger"
+	"corridor/internal/plane"
+)
+
+// This file is the one place where offers and datasets become facts, and
+// where the law's answer becomes what an exchange may do. The law never sees
+// a protocol message; the protocol never sees a rule.
+
+// stated is what a consumer says about the flow with its request
+// ("corridor:flow").
+type stated struct {
+	Purpose  string                       `json:"purpose"`
+	Facts    corridor.Facts               `json:"facts,omitempty"`
+	Evidence map[string]corridor.Evidence `json:"evidence,omitempty"`
+}
+
+// exportFlow is the flow as the exporter knows it: the dataset's confirmed
+// facts, the consumer as the directory knows it, the stated purpose, and this
+// year's counters. What the importer states is taken only for facts that the
+// vocabulary says the importer is to be asked, and never over our own.
+func (s *Service) exportFlow(d catalog.Dataset, consumer corridor.Participant, said stated, people int64) corridor.Flow {
+	f := d.Facts.Clone()
+	for _, info := range s.cfg.Law.Vocabulary() {
+		v, given := said.Facts[info.Name]
+		if _, known := f[info.Name]; given && !known && info.Asks == "importer" {
+			f[info.Name] = v
+		}
+	}
+	participantFacts(f, s.cfg.Self, consumer)
+	f["purpose"] = said.Purpose
+	countPeople(f, people)
+	return corridor.Flow{Date: s.today(), Origin: s.cfg.Self.Jurisdiction, Destination: consumer.Jurisdiction, Facts: f, Assume: s.cfg.Assume}
+}
+
+// importFlow is the flow as the importer knows it: what the provider's
+// catalogue shows, and what its own operator adds.
+func (s *Service) importFlow(shown corridor.Facts, provider corridor.Participant, said stated) corridor.Flow {
+	f := shown.Clone()
+	for k, v := range said.Facts {
+		f[k] = v
+	}
+	participantFacts(f, provider, s.cfg.Self)
+	f["purpose"] = said.Purpose
+	return corridor.Flow{Date: s.today(), Origin: provider.Jurisdiction, Destination: s.cfg.Self.Jurisdiction, Facts: f, Assume: s.cfg.Assume}
+}
+
+func (s *Service) today() corridor.Date { return corridor.DateOf(s.now()) }
+
+// participantFacts adds what the directory says of both ends. A list that is
+// not there is not an empty list: it stays unknown.
+func participantFacts(f corridor.Facts, exporter, importer corridor.Participant) {
+	if exporter.Traits != nil {
+		f["exporter_traits"] = list(exporter.Traits)
+	}
+	if importer.Type != "" {
+		f["recipient_type"] = importer.Type
+	}
+	if importer.Flags != nil {
+		f["recipient_flags"] = list(importer.Flags)
+	}
+}
+
+func list(in []string) []any {
+	out := make([]any, len(in))
+	for i, v := range in {
+		out[i] = v
+	}
+	return out
+}
+
+// countPeople carries the year's count forward: a threshold of the law is
+// reached by the sum, not by one flow. A figure that the operator gave counts
+// if it is the greater.
+func countPeople(f corridor.Facts, before int64) {
+	low, high, known := span(f["subjects_in_file"])
+	if !known {
+		return
+	}
+	if low, high = low+before, high+before; low < 0 || high < low {
+		return
+	}
+	if glow, ghigh, given := span(f["subjects_ytd"]); given {
+		low, high = max(low, glow), max(high, ghigh)
+	} else if _, asked := f["subjects_ytd"]; asked {
+		return // given in a form for the law engine to judge
+	}
+	f["subjects_ytd"] = map[string]any{"min": low, "max": high}
+}
+
+// span reads a count: a number, or {min, max}.
+func span(v any) (low, high int64, ok bool) {
+	if n, ok := whole(v); ok {
+		return n, n, true
+	}
+	m, isMap := v.(map[string]any)
+	if !isMap {
+		return 0, 0, false
+	}
+	low, okLow := whole(m["min"])
+	high, okHigh := whole(m["max"])
+	return low, high, okLow && okHigh && low <= high
+}
+
+func whole(v any) (int64, bool) {
+	const exact = 1 << 53
+	switch n := v.(type) {
+	case int:
+		return int64(n), true
+	case int64:
+		return n, true
+	case float64:
+		return int64(n), n == float64(int64(n)) && n < exact && n > -exact
+	case json.Number:
+		i, err := n.Int64()
+		return i, err == nil
+	}
+	return 0, false
+}
+
+// decideOwn asks this side's law and signs the answer.
+func (s *Service) decideOwn(ctx context.Context, flow corridor.Flow, side corridor.Side, provider, consumer, dataset string) (*SidedDecision, error) {
+	d, err := s.cfg.Law.DecideSide(flow, side)
+	if err != nil {
+		return nil, fmt.Errorf("own law: %w", err)
+	}
+	d.NearMisses = nil // advice for the operator; not part of what is signed
+	salt := make([]byte, 16)
+	if _, err := rand.Read(salt); err != nil {
+		return nil, corridor.E(corridor.Internal, "salt: %w", err)
+	}
+	facts, err := corridor.Canonical(flow)
+	if err != nil {
+		return nil, err
+	}
+	statement, err := corridor.Canonical(corridor.DecisionStatement{Version: 1, Issuer: s.cfg.Self.DID, Provider: provider, Consumer: consumer,
+		Dataset: dataset, Time: dsp.FormatTime(s.now()), Facts: corridor.Commit(salt, facts), Decision: d})
+	if err != nil {
+		return nil, err
+	}
+	sig, err := identity.SignObject(ctx, s.cfg.Signer, json.RawMessage(statement))
+	if err != nil {
+		return nil, err
+	}
+	return &SidedDecision{Signed: corridor.SignedDecision{Statement: statement, Signature: sig}, Outcome: d.Outcome, Side: side,
+		Country: d.Jurisdiction, Salt: salt, Flow: &flow}, nil
+}
+
+// maxDecisionAge bounds how old a peer's signed decision may be when it
+// arrives: the law moves by the day.
+const maxDecisionAge = 24 * time.Hour
+
+// checkTheirs verifies the peer's signed decision: its key, that it is about
+// this flow and no other, that it is the peer's own side, and that it is fresh.
+func (s *Service) checkTheirs(ctx context.Context, raw json.RawMessage, peer corridor.Participant, side corridor.Side, provider, consumer, dataset string) (*SidedDecision, error) {
+	var signed corridor.SignedDecision
+	if len(raw) == 0 {
+		return nil, &corridor.Error{Kind: corridor.Invalid, Where: "corridor:decision", Msg: "the request brings no signed decision of the " + string(side) + " side",
+			Why: "both sides decide their own law", Fix: "let the consumer's gateway decide first and send its signed decision"}
+	}
+	if err := json.Unmarshal(raw, &signed); err != nil {
+		return nil, corridor.E(corridor.Invalid, "corridor:decision: %w", err)
+	}
+	st, err := signed.Decode()
+	if err != nil {
+		return nil, err
+	}
+	wrong := func(what, got, want string) error {
+		return &corridor.Error{Kind: corridor.Invalid, Where: "corridor:decision", Msg: fmt.Sprintf("the signed decision names %s %q where %q belongs", what, got, want)}
+	}
+	switch {
+	case st.Issuer != peer.DID:
+		return nil, wrong("issuer", st.Issuer, peer.DID)
+	case st.Provider != provider:
+		return nil, wrong("provider", st.Provider, provider)
+	case st.Consumer != consumer:
+		return nil, wrong("consumer", st.Consumer, consumer)
+	case st.Dataset != dataset:
+		return nil, wrong("dataset", st.Dataset, dataset)
+	case st.Decision.Side != side:
+		return nil, wrong("side", string(st.Decision.Side), string(side))
+	case st.Decision.Jurisdiction != peer.Jurisdiction:
+		return nil, wrong("jurisdiction", st.Decision.Jurisdiction, peer.Jurisdiction)
+	}
+	when, err := dsp.ParseTime(st.Time)
+	if err != nil {
+		return nil, corridor.E(corridor.Invalid, "corridor:decision: %w", err)
+	}
+	if age := s.now().Sub(when); age > maxDecisionAge || age < -maxDecisionAge {
+		return nil, &corridor.Error{Kind: corridor.Invalid, Where: "corridor:decision", Msg: "the signed decision is from " + st.Time, Fix: "decide again and set the clock"}
+	}
+	if err := s.checkSignature(ctx, peer.DID, signed.Statement, signed.Signature); err != nil {
+		return nil, fmt.Errorf("corridor:decision: %w", err)
+	}
+	return &SidedDecision{Signed: signed, Outcome: st.Decision.Outcome, Side: side, Country: st.Decision.Jurisdiction}, nil
+}
+
+// checkSignature verifies an object that a peer signed for the record.
+func (s *Service) checkSignature(ctx context.Context, did string, object json.RawMessage, sig corridor.Signature) error {
+	_, err := s.cfg.Resolver.CheckObject(ctx, did, object, sig)
+	return err
+}
+
+// verdict is what both sides' decisions and the offer's policy come to.
+type verdict struct {
+	refuse error      // not nil: the process ends with this
+	park   string     // not empty: a person must act, for this reason
+	plan   plane.Plan // what is done to the bytes
+	duties []string   // obligations, the union
+	terms  terms      // the policy, understood
+	cites  []corridor.Citation
+}
+
+// judge combines the export side, the import side, the policy and the
+// evidence. It never permits by omission: each way to go ahead is written
+// out, and the rest refuses or parks.
+func (s *Service) judge(n *Negotiation, d catalog.Dataset, country string) (verdict, error) {
+	var v verdict
+	var err error
+	if v.terms, err = readTerms(n.Offer.Policy); err != nil {
+		return v, err
+	}
+	if v.refuse = v.terms.check(n.Purpose, country, s.now(), 0); v.refuse != nil {
+		return v, nil
+	}
+	own, err := n.Own.Signed.Decode()
+	if err != nil {
+		return v, err
+	}
+	theirs, err := n.Theirs.Signed.Decode()
+	if err != nil {
+		return v, err
+	}
+	sides := []corridor.Decision{own.Decision, theirs.Decision}
+	for _, side := range sides {
+		if v.refuse = refusal(side); v.refuse != nil {
+			return v, nil
+		}
+	}
+	if theirs.Decision.Outcome == corridor.NeedsApproval && !approved(n.Approvals, theirs.Decision.Side) { // not ours to give
+		cites := citesOf(theirs.Decision)
+		v.refuse = &corridor.Error{Kind: corridor.ApprovalNeeded, Msg: fmt.Sprintf("the law of %s (%s side) needs an approval, and the request brings none", theirs.Decision.Jurisdiction, theirs.Decision.Side),
+			Why: articles(cites), Fix: "obtain it and ask again", Cites: cites}
+		return v, nil
+	}
+	all := corridor.Combine(corridor.Flow{}, sides...)
+	v.duties = all.Obligations
+	if v.plan, v.refuse = makePlan(d, v.terms, sides); v.refuse != nil {
+		return v, nil
+	}
+	v.park, v.cites = s.waitsFor(n, sides, merged(d.Evidence, n.Evidence))
+	return v, nil
+}
+
+func merged(maps ...map[string]corridor.Evidence) map[string]corridor.Evidence {
+	out := map[string]corridor.Evidence{}
+	for _, m := range maps {
+		for k, v := range m {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// refusal is the error of a decision that does not let a flow go ahead, even
+// with an approval; nil if there is a way.
+func refusal(d corridor.Decision) error {
+	who := fmt.Sprintf("the law of %s (%s side)", d.Jurisdiction, d.Side)
+	switch d.Outcome {
+	case corridor.Allow, corridor.AllowWithObligations, corridor.NeedsApproval:
+		return nil
+	case corridor.Undetermined:
+		var names []string
+		for _, q := range d.Questions {
+			names = append(names, q.Fact)
+		}
+		why := strings.Join(d.Notes, "; ")
+		return &corridor.Error{Kind: corridor.RefusedByLaw, Msg: who + " cannot be decided: these facts are missing: " + strings.Join(names, ", "), Why: why,
+			Fix: "state the missing facts and ask again", Cites: citesOf(d)}
+	}
+	cites := citesOf(d)
+	return &corridor.Error{Kind: corridor.RefusedByLaw, Msg: who + " denies this flow", Why: articles(cites), Cites: cites}
+}
+
+// citesOf gives the citations of the provisions that drive the outcome.
+func citesOf(d corridor.Decision) []corridor.Citation {
+	var out []corridor.Citation
+	for _, m := range d.Matched {
+		drives := m.Outcome == d.Outcome || d.Outcome == corridor.Undetermined
+		if m.Kind == "exemption" || m.Kind == "duty" || !drives {
+			continue
+		}
+		for _, c := range m.Citations {
+			if !slices.ContainsFunc(out, func(h corridor.Citation) bool { return h.Instrument == c.Instrument && h.Article == c.Article }) {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
+// articles writes citations for a person.
+func articles(cites []corridor.Citation) string {
+	var out []string
+	for _, c := range cites {
+		name := c.Title.In("en")
+		if name == "" {
+			name = c.Instrument
+		}
+		out = append(out, name+", art. "+c.Article)
+	}
+	return strings.Join(out, "; ")
+}
+
+// waitsFor says why a person must act before the agreement: an outcome that
+// needs approval, or a duty owed before the transfer without evidence. Both
+// are looked at together, so that one act can settle them.
+//
+// Owners limits the duties that are looked at; none means all.
+func (s *Service) waitsFor(n *Negotiation, sides []corridor.Decision, have map[string]corridor.Evidence, owners ...string) (string, []corridor.Citation) {
+	var why []string
+	var cites []corridor.Citation
+	for _, d := range sides {
+		if d.Outcome == corridor.NeedsApproval && !approved(n.Approvals, d.Side) {
+			c := citesOf(d)
+			cites = append(cites, c...)
+			why = append(why, fmt.Sprintf("the law of %s (%s side) needs an approval: %s", d.Jurisdiction, d.Side, articles(c)))
+		}
+	}
+	if missing := s.unproven(sides, have, owners); len(missing) > 0 {
+		why = append(why, "evidence is missing for duties owed before the transfer: "+strings.Join(missing, ", "))
+	}
+	return strings.Join(why, "; "), cites
+}
+
+func approved(list []corridor.Approval, side corridor.Side) bool {
+	return slices.ContainsFunc(list, func(a corridor.Approval) bool { return a.Side == side })
+}
+
+// unproven lists the duties owed before the transfer that nobody has shown
+// evidence for. Duties that only may apply count: the law left no doubt that
+// would excuse them.
+func (s *Service) unproven(sides []corridor.Decision, have map[string]corridor.Evidence, owners []string) []string {
+	var out []string
+	for _, d := range sides {
+		for _, o := range d.Duties {
+			if o.When != "before" || byPlane(o.Stage) || len(owners) > 0 && !slices.Contains(owners, o.Owner) || slices.Contains(out, o.ID) || s.proven(o.ID, have) {
+				continue
+			}
+			out = append(out, o.ID)
+		}
+	}
+	return out
+}
+
+// proven looks for evidence under the duty's id or one of its other names.
+func (s *Service) proven(id string, have map[string]corridor.Evidence) bool {
+	names := []string{id}
+	if info, ok := s.cfg.Law.Obligation(id); ok {
+		names = append(append(names, info.ID), info.Aliases...)
+	}
+	return slices.ContainsFunc(names, func(name string) bool { return have[name].Ref != "" })
+}
+
+// makePlan puts the dataset's own stages and the offer's duties into one plan
+// and holds it against the stages that the law demands.
+func makePlan(d catalog.Dataset, t terms, sides []corridor.Decision) (plane.Plan, error) {
+	plan := plane.Plan{Format: d.Format}
+	if len(d.Plan) > 0 {
+		if err := json.Unmarshal(d.Plan, &plan); err != nil {
+			return plan, corridor.E(corridor.Internal, "the plan of dataset %s: %w", d.ID, err)
+		}
+	}
+	for _, stage := range t.stages {
+		if !slices.ContainsFunc(plan.Stages, func(have plane.Stage) bool { return covers(have, stage) }) {
+			plan.Stages = append(plan.Stages, stage)
+		}
+	}
+	for _, side := range sides {
+		for _, o := range side.Duties {
+			if !byPlane(o.Stage) || slices.ContainsFunc(plan.Stages, func(have plane.Stage) bool { return have.Do == o.Stage }) {
+				continue
+			}
+			return plan, &corridor.Error{Kind: corridor.RefusedByLaw, Msg: fmt.Sprintf("the duty %s demands the stage %q, which the dataset's plan does not hold", o.ID, o.Stage),
+				Why: articles(o.Citations), Fix: "publish the dataset with that stage in its plan", Cites: o.Citations}
+		}
+	}
+	return plan, nil
+}
+
+func covers(have, want plane.Stage) bool {
+	if have.Do != want.Do || have.Param != want.Param {
+		return false
+	}
+	for _, c := range want.Columns {
+		if !slices.Contains(have.Columns, c) {
+			return false
+		}
+	}
+	return true
+}
+
+// byPlane says whether a duty's stage is one that the data plane carries out
+// on the bytes. The others are kept by the participants and tracked.
+func byPlane(stage string) bool {
+	switch stage {
+	case "drop", "mask", "pseudonymise", "generalise":
+		return true
+	}
+	return false
+}
+
+// decisionReceipt is the receipt of a decision, with what its commitment of
+// the facts hides.
+func decisionReceipt(kind string, d *SidedDecision) (receipt, error) {
+	st, err := d.Signed.Decode()
+	if err != nil {
+		return receipt{}, err
+	}
+	flow, err := corridor.Canonical(d.Flow)
+	if err != nil {
+		return receipt{}, err
+	}
+	digest := digestOf(st.Decision)
+	digest.Facts = st.Facts
+	return receipt{
+		body: corridor.Receipt{Type: kind, Decision: digest, Digests: map[string]string{"decision": corridor.Digest(d.Signed.Statement)},
+			Commitments: map[string]string{"flow": st.Facts}},
+		secrets: []ledger.Secret{{Name: "flow", Salt: d.Salt, Value: flow}},
+	}, nil
+}
+
+// digestOf is the part of a decision that a log may hold.
+func digestOf(d corridor.Decision) *corridor.DecisionDigest {
+	out := &corridor.DecisionDigest{Jurisdiction: d.Jurisdiction, Side: d.Side, Outcome: d.Outcome, Cites: []string{}, Obligations: []string{}, Pack: d.Pack, Source: corridor.Verified}
+	for _, c := range citesOf(d) {
+		out.Cites = append(out.Cites, c.Instrument+" "+c.Article)
+	}
+	for _, o := range d.Duties {
+		out.Obligations = append(out.Obligations, o.ID)
+	}
+	for _, m := range d.Matched {
+		if m.Source == corridor.Memory || m.Source == corridor.Secondary && out.Source == corridor.Verified {
+			out.Source = m.Source
+		}
+	}
+	return out
+}

@@ -1,0 +1,245 @@
+package exchange
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"corridor"
+	"corridor/internal/dsp"
+	"corridor/internal/identity"
+	"corridor/internal/ledger"
+	"corridor/internal/plane"
+	"corridor/internal/store"
+	"corridor/verify"
+)
+
+// ReceiptsPath is where the parties of an agreement fetch each other's
+// receipts, below the DSP base.
+func ReceiptsPath(agreement string) string { return "/corridor/receipts/" + url.PathEscape(agreement) }
+
+// maxReceipts bounds a peer's answer: a bundle of all receipts of one
+// agreement, with proofs.
+const maxReceipts = 32 << 20
+
+// Receipts gives the other party of an agreement what our log holds about it,
+// each receipt with its proof, in the form of a bundle. What commitments hide
+// stays hidden.
+func (s *Service) Receipts(ctx context.Context, c identity.Caller, agreement string) ([]byte, error) {
+	a, err := s.Agreement(ctx, agreement)
+	if err != nil {
+		return nil, err
+	}
+	if a.Peer != c.DID {
+		return nil, noSuch("agreement", agreement)
+	}
+	return s.export(ctx, a, false)
+}
+
+func (s *Service) export(ctx context.Context, a Agreement, open bool) ([]byte, error) {
+	signed, err := corridor.DecodeAgreement(a.Signed)
+	if err != nil {
+		return nil, err
+	}
+	transfers, err := s.transfersOf(ctx, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	docs := map[string][]byte{}
+	for _, did := range []string{s.cfg.Self.DID, a.Peer} {
+		doc, err := s.cfg.Resolver.Resolve(ctx, did)
+		if err != nil {
+			if did == a.Peer && !open { // the peer knows its own keys
+				continue
+			}
+			return nil, err
+		}
+		if docs[did], err = json.Marshal(doc); err != nil {
+			return nil, corridor.E(corridor.Internal, "DID document: %w", err)
+		}
+	}
+	return s.cfg.Ledger.Export(ctx, ledger.ExportRequest{By: s.cfg.Self.DID, Agreement: &signed, Negotiation: a.Negotiation, Transfers: transfers,
+		Matter: a.ID, Documents: docs, Logs: s.logsOf(ctx, a), Open: open})
+}
+
+// logsOf names the log of the peer, where the agreement does not.
+func (s *Service) logsOf(ctx context.Context, a Agreement) map[string]corridor.LogRef {
+	out := map[string]corridor.LogRef{}
+	if p, err := s.cfg.Directory.Lookup(ctx, a.Peer); err == nil {
+		if ref, ok := logOf(p); ok {
+			out[a.Peer] = ref
+		}
+	}
+	return out
+}
+
+func (s *Service) transfersOf(ctx context.Context, agreement string) (pids []string, err error) {
+	const most = 1000
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT pid FROM transfers WHERE agreement = ? ORDER BY pid LIMIT ?`, agreement, most)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var pid string
+			if err := rows.Scan(&pid); err != nil {
+				return err
+			}
+			pids = append(pids, pid)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("transfers of %s: %w", agreement, err)
+	}
+	return pids, nil
+}
+
+// peerReceipts fetches and checks what the peer's log holds about an
+// agreement: form, signature, and inclusion under a checkpoint of the log that
+// the agreement names.
+func (s *Service) peerReceipts(ctx context.Context, a Agreement) ([]ledger.PeerReceipt, []corridor.Receipt, error) {
+	signed, err := corridor.DecodeAgreement(a.Signed)
+	if err != nil {
+		return nil, nil, err
+	}
+	log, known := signed.Body.Logs[a.Peer]
+	if !known {
+		if log, known = s.logsOf(ctx, a)[a.Peer]; !known {
+			return nil, nil, corridor.E(corridor.NotFound, "it is not known which log %s writes", a.Peer)
+		}
+	}
+	reply, err := s.receipts.Get(ctx, dsp.Peer{ID: a.Peer, Base: a.Callback}, ReceiptsPath(a.ID))
+	if err != nil {
+		return nil, nil, err
+	}
+	var file verify.File
+	if err := corridor.CheckCanonical(reply.Body); err != nil {
+		return nil, nil, fmt.Errorf("receipts of %s: %w", a.Peer, err)
+	}
+	if err := json.Unmarshal(reply.Body, &file); err != nil {
+		return nil, nil, corridor.E(corridor.Invalid, "receipts of %s: %w", a.Peer, err)
+	}
+	var list []ledger.PeerReceipt
+	var bodies []corridor.Receipt
+	for _, r := range file.Receipts {
+		if r.Log != log.Origin {
+			continue
+		}
+		leaf, err := corridor.DecodeReceipt(r.Leaf)
+		if err != nil {
+			return nil, nil, err
+		}
+		key, err := s.cfg.Resolver.Key(ctx, leaf.Signature.Key, identity.AssertionMethod)
+		if err != nil {
+			return nil, nil, err
+		}
+		p := ledger.PeerReceipt{Index: r.Index, Entry: r.Leaf, Proof: []byte(r.Proof), Log: log, Key: key, Issuer: a.Peer, Matter: a.ID}
+		body, _, err := ledger.CheckPeerReceipt(p)
+		if err != nil {
+			return nil, nil, fmt.Errorf("receipt %d of %s: %w", r.Index, log.Origin, err)
+		}
+		list, bodies = append(list, p), append(bodies, body)
+	}
+	return list, bodies, nil
+}
+
+// gather fetches the peer's receipts and keeps them.
+func (s *Service) gather(ctx context.Context, a Agreement) error {
+	list, _, err := s.peerReceipts(ctx, a)
+	if err != nil {
+		return err
+	}
+	return s.commit(ctx, &step{peers: list})
+}
+
+// learn gathers the peer's receipts in the background, while the peer is
+// there; Bundle does it again.
+func (s *Service) learn(agreement string) {
+	s.background(func(ctx context.Context) {
+		a, err := s.Agreement(ctx, agreement)
+		if err == nil {
+			err = s.gather(ctx, a)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.InfoContext(ctx, "the peer's receipts could not be fetched yet", "agreement", agreement, "error", err)
+		}
+	})
+}
+
+// background runs something that may be lost at a crash.
+func (s *Service) background(f func(context.Context)) {
+	select {
+	case s.side <- f:
+	default: // busy: it was only for convenience
+	}
+}
+
+// releasedBy finds the provider's receipt of the release of what we received,
+// and keeps it. The provider writes it before it lets the stream end; if it is
+// not there, or speaks of other bytes, what we have is not what was released.
+// A provider that keeps no such log is taken at its stream's word.
+func (s *Service) releasedBy(ctx context.Context, t *Transfer, r plane.Result) (*corridor.ReceiptRef, error) {
+	a, err := s.Agreement(ctx, t.Agreement)
+	if err != nil {
+		return nil, err
+	}
+	for attempt := time.Duration(1); ; attempt *= 2 {
+		list, bodies, err := s.peerReceipts(ctx, a)
+		if err == nil {
+			for i, body := range bodies {
+				if body.Type != corridor.ReceiptTransferReleased || body.Transfer != t.PeerPID || body.Digests["content"] != r.SHA256 {
+					continue
+				}
+				ref := corridor.ReceiptRef{Origin: list[i].Log.Origin, Index: list[i].Index, Leaf: corridor.LeafHash(list[i].Entry)}
+				return &ref, s.commit(ctx, &step{peers: list})
+			}
+			return nil, &corridor.Error{Kind: corridor.Conflict, Msg: "the provider's log holds no receipt for the bytes that arrived", Why: "received digest " + r.SHA256}
+		}
+		if corridor.KindOf(err) == corridor.NotFound {
+			return nil, nil
+		}
+		if dsp.Permanent(err) || attempt > 64 {
+			return nil, err
+		}
+		pause := time.NewTimer(attempt * 200 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return nil, ctx.Err()
+		case <-pause.C:
+		}
+	}
+}
+
+// Bundle writes the proof of one agreement: the agreement, the receipts of
+// both sides with their proofs, keys and policy. It is checked the way a
+// regulator would before it is handed out.
+func (s *Service) Bundle(ctx context.Context, agreement string) ([]byte, error) {
+	a, err := s.Agreement(ctx, agreement)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.gather(ctx, a); err != nil {
+		s.log.WarnContext(ctx, "the bundle has only the receipts of the peer that are already here", "agreement", agreement, "error", err)
+	}
+	raw, err := s.export(ctx, a, true)
+	if err != nil {
+		return nil, err
+	}
+	report := verify.Bundle(raw, verify.Options{})
+	if !report.OK {
+		var failed []error
+		for _, c := range report.Checks {
+			if !c.OK {
+				failed = append(failed, corridor.E(corridor.Internal, "%s: %s", c.What, c.Detail))
+			}
+		}
+		return nil, &corridor.Error{Kind: corridor.Internal, Msg: "the bundle does not verify", Err: errors.Join(failed...)}
+	}
+	return raw, nil
+}
