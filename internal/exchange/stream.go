@@ -29,7 +29,7 @@ func (s *Service) dataAddress(t *Transfer) (*dsp.DataAddress, error) {
 
 // Address gives the consumer of a running transfer a new token: a stream may
 // outlive the one that started it.
-func (s *Service) Address(ctx context.Context, c identity.Caller, pid string) (*dsp.DataAddress, error) {
+func (s *Service) Address(ctx context.Context, c identity.Caller, pid string) (*dsp.TransferStartMessage, error) {
 	t, err := s.TransferByPID(ctx, pid)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,9 @@ func (s *Service) Address(ctx context.Context, c identity.Caller, pid string) (*
 	if err := t.open(); err != nil {
 		return nil, err
 	}
-	return s.dataAddress(&t)
+	m := &dsp.TransferStartMessage{Pids: t.pids()}
+	m.DataAddress, err = s.dataAddress(&t)
+	return m, err
 }
 
 // open says whether bytes may flow now. A start that is on its way to the

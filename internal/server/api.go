@@ -1,0 +1,219 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"corridor"
+	"corridor/internal/dsp"
+	"corridor/internal/exchange"
+)
+
+// The management API: thin adapters between JSON and the use cases.
+
+// page is one page of a list.
+type page struct {
+	Items any    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+// decode reads a body strictly: a member that is not known is a mistake that
+// the operator should hear of.
+func decode[T any](body []byte) (T, error) {
+	var v T
+	if len(bytes.TrimSpace(body)) == 0 {
+		return v, nil
+	}
+	if _, err := corridor.Canonicalize(body); err != nil { // depth, repeated keys, fractions
+		return v, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&v); err != nil {
+		return v, corridor.E(corridor.Invalid, "body: %w", err)
+	}
+	return v, nil
+}
+
+func list[T any](call func(context.Context, exchange.Page) ([]T, string, error)) func(*request) (any, error) {
+	return func(q *request) (any, error) {
+		v := q.URL.Query()
+		p := exchange.Page{After: v.Get("after"), State: v.Get("state")}
+		if n := v.Get("limit"); n != "" {
+			limit, err := strconv.Atoi(n)
+			if err != nil || limit < 1 {
+				return nil, corridor.E(corridor.Invalid, "limit: %q is not a number of rows", n)
+			}
+			p.Limit = limit
+		}
+		items, next, err := call(q.ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		if items == nil {
+			items = []T{}
+		}
+		return page{items, next}, nil
+	}
+}
+
+func given[T, A any](call func(context.Context, T) (A, error)) func(*request) (any, error) {
+	return func(q *request) (any, error) {
+		v, err := decode[T](q.body)
+		if err != nil {
+			return nil, err
+		}
+		return called(call(q.ctx, v))
+	}
+}
+
+func named[T, A any](call func(context.Context, string, T) (A, error)) func(*request) (any, error) {
+	return func(q *request) (any, error) {
+		v, err := decode[T](q.body)
+		if err != nil {
+			return nil, err
+		}
+		return called(call(q.ctx, q.PathValue("id"), v))
+	}
+}
+
+func byID[A any](call func(context.Context, string) (A, error)) func(*request) (any, error) {
+	return func(q *request) (any, error) { return called(call(q.ctx, q.PathValue("id"))) }
+}
+
+// because is the body of acts that need a reason.
+type because struct {
+	By     string `json:"by"`
+	Code   string `json:"code"`
+	Reason string `json:"reason"`
+}
+
+func withReason[A any](call func(context.Context, string, string) (A, error)) func(*request) (any, error) {
+	return named(func(ctx context.Context, id string, b because) (A, error) { return call(ctx, id, b.Reason) })
+}
+
+func (s *server) status(q *request) (any, error) { return called(s.x.Status(q.ctx)) }
+
+func (s *server) peers(*request) (any, error) { return page{Items: s.x.Peers()}, nil }
+
+func (s *server) peerCatalogue(q *request) (any, error) {
+	v := q.URL.Query()
+	if v.Get("peer") == "" {
+		return nil, &corridor.Error{Kind: corridor.Invalid, Where: "peer", Msg: "is missing", Fix: "name the peer's DID: ?peer=did:web:..."}
+	}
+	items, err := s.x.PeerCatalogue(q.ctx, v.Get("peer"), v.Get("address"))
+	if err != nil {
+		return nil, err
+	}
+	return page{Items: items}, nil
+}
+
+func (s *server) reach(q *request) (any, error) {
+	items, err := s.x.Reaches(q.ctx, q.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	return page{Items: items}, nil
+}
+
+func (s *server) reject(q *request) (any, error) {
+	b, err := decode[because](q.body)
+	if err != nil {
+		return nil, err
+	}
+	return called(s.x.Reject(q.ctx, q.PathValue("id"), b.By, b.Reason))
+}
+
+func (s *server) terminate(q *request) (any, error) {
+	b, err := decode[because](q.body)
+	if err != nil {
+		return nil, err
+	}
+	return called(s.x.Terminate(q.ctx, q.PathValue("id"), b.Code, b.Reason))
+}
+
+func (s *server) offer(q *request) (any, error) {
+	b, err := decode[struct {
+		Terms *dsp.Policy `json:"terms"`
+	}](q.body)
+	if err != nil {
+		return nil, err
+	}
+	return called(s.x.Offer(q.ctx, q.PathValue("id"), b.Terms))
+}
+
+func (s *server) offerTo(q *request) (any, error) {
+	b, err := decode[struct {
+		Consumer string `json:"consumer"`
+		Address  string `json:"address"`
+		Dataset  string `json:"dataset"`
+	}](q.body)
+	if err != nil {
+		return nil, err
+	}
+	return called(s.x.OfferTo(q.ctx, b.Consumer, b.Address, b.Dataset))
+}
+
+func (s *server) transfer(q *request) (any, error) {
+	b, err := decode[struct {
+		Agreement string `json:"agreement"`
+	}](q.body)
+	if err != nil {
+		return nil, err
+	}
+	return called(s.x.Transfer(q.ctx, b.Agreement))
+}
+
+func (s *server) bundle(q *request) (any, error) {
+	out, err := s.x.Bundle(q.ctx, q.PathValue("id"))
+	return raw{contentType: dsp.MediaType, body: out}, err
+}
+
+// waiting gives the context of ?wait=30s, and whether there is one.
+func waiting(r *request) (context.Context, context.CancelFunc, bool, error) {
+	text := r.URL.Query().Get("wait")
+	if text == "" {
+		return r.ctx, func() {}, false, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return nil, nil, false, corridor.E(corridor.Invalid, "wait: %q is not a duration such as 30s", text)
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, min(d, maxWait))
+	return ctx, cancel, true, nil
+}
+
+func (s *server) negotiation(q *request) (any, error) {
+	ctx, cancel, wait, err := waiting(q)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	n, err := s.x.AwaitNegotiation(ctx, q.PathValue("id"), func(n exchange.Negotiation) bool {
+		return !wait || n.State.Final() || n.Waiting != nil && n.Waiting.On == "operator"
+	})
+	return called(n, unlessTimeUp(err, n.PID, wait))
+}
+
+func (s *server) transferByPID(q *request) (any, error) {
+	ctx, cancel, wait, err := waiting(q)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	t, err := s.x.AwaitTransfer(ctx, q.PathValue("id"), func(t exchange.Transfer) bool {
+		return !wait || t.State.Final() || t.State == dsp.Suspended || t.Waiting != nil && t.Waiting.On == "operator"
+	})
+	return called(t, unlessTimeUp(err, t.PID, wait))
+}
+
+// unlessTimeUp makes the end of a wait an answer: the state as it is.
+func unlessTimeUp(err error, pid string, wait bool) error {
+	if wait && pid != "" && corridor.KindOf(err) == corridor.Unavailable {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"corridor/internal/dsp"
+	"corridor/internal/exchange"
+	"corridor/internal/identity"
+)
+
+// routes is the table of contents of the node: one line per route.
+func (s *server) routes() []route {
+	const (
+		cat = dsp.TypeCatalogError
+		neg = dsp.TypeNegError
+		tra = dsp.TypeTransferError
+	)
+	created := http.StatusCreated
+	accepted := http.StatusAccepted
+	x := s.x
+	return []route{
+		// for anybody
+		{pattern: "GET /health", call: s.health},
+		{pattern: "GET " + dsp.VersionPath, call: versions},
+		{pattern: "GET /.well-known/did.json", call: s.document},
+		{pattern: "/log/", kind: stream, through: http.StripPrefix("/log", orNothing(s.cfg.Ledger))},
+		{pattern: "GET /data/", kind: stream, through: s.cfg.Plane}, // asks for its own tokens
+
+		// for peers: Dataspace Protocol 2025-1
+		{pattern: "POST " + Base + "/catalog/request", kind: peer, family: cat, call: s.catalogue},
+		{pattern: "GET " + Base + "/catalog/datasets/{pid}", kind: peer, family: cat, call: state(x.CatalogueDataset)},
+		{pattern: "POST " + Base + "/negotiations/request", kind: peer, family: neg, status: created, call: message(opening(x.ContractRequested))},
+		{pattern: "POST " + Base + "/negotiations/offers", kind: peer, family: neg, status: created, call: message(x.ContractOffered)},
+		{pattern: "GET " + Base + "/negotiations/{pid}", kind: peer, family: neg, call: state(x.NegotiationState)},
+		{pattern: "POST " + Base + "/negotiations/{pid}/request", kind: peer, family: neg, call: message(x.ContractRequestedAgain)},
+		{pattern: "POST " + Base + "/negotiations/{pid}/offers", kind: peer, family: neg, call: message(x.ContractOffered)},
+		{pattern: "POST " + Base + "/negotiations/{pid}/agreement", kind: peer, family: neg, call: message(x.AgreementOffered)},
+		{pattern: "POST " + Base + "/negotiations/{pid}/agreement/verification", kind: peer, family: neg, call: message(x.AgreementVerified)},
+		{pattern: "POST " + Base + "/negotiations/{pid}/events", kind: peer, family: neg, call: message(x.EventHeard)},
+		{pattern: "POST " + Base + "/negotiations/{pid}/termination", kind: peer, family: neg, call: message(x.Terminated)},
+		{pattern: "POST " + Base + "/transfers/request", kind: peer, family: tra, status: created, call: message(opening(x.TransferRequested))},
+		{pattern: "GET " + Base + "/transfers/{pid}", kind: peer, family: tra, call: state(x.TransferState)},
+		{pattern: "POST " + Base + "/transfers/{pid}/start", kind: peer, family: tra, call: message(x.TransferStarted)},
+		{pattern: "POST " + Base + "/transfers/{pid}/completion", kind: peer, family: tra, call: message(x.TransferCompleted)},
+		{pattern: "POST " + Base + "/transfers/{pid}/suspension", kind: peer, family: tra, call: message(x.TransferSuspended)},
+		{pattern: "POST " + Base + "/transfers/{pid}/termination", kind: peer, family: tra, call: message(x.TransferTerminated)},
+
+		// for peers: what Corridor adds
+		{pattern: "GET " + Base + exchange.AddressPath("{pid}"), kind: peer, family: tra, call: state(x.Address)},
+		{pattern: "GET " + Base + "/corridor/receipts/{pid}", kind: peer, family: tra, call: state(s.receipts)},
+
+		// for the operator: docs/management-api.md
+		{pattern: "GET /api/status", kind: admin, call: s.status},
+		{pattern: "GET /api/peers", kind: admin, call: s.peers},
+		{pattern: "GET /api/catalogue", kind: admin, call: s.peerCatalogue},
+		{pattern: "GET /api/datasets", kind: admin, call: list(x.Datasets)},
+		{pattern: "POST /api/datasets", kind: admin, status: created, call: given(x.Publish)},
+		{pattern: "GET /api/datasets/{id}/reach", kind: admin, call: s.reach},
+		{pattern: "GET /api/negotiations", kind: admin, call: list(x.Negotiations)},
+		{pattern: "POST /api/negotiations", kind: admin, status: accepted, call: given(x.Negotiate)},
+		{pattern: "POST /api/offers", kind: admin, status: accepted, call: s.offerTo},
+		{pattern: "GET /api/negotiations/{id}", kind: admin, call: s.negotiation},
+		{pattern: "POST /api/negotiations/{id}/approve", kind: admin, call: named(x.Approve)},
+		{pattern: "POST /api/negotiations/{id}/reject", kind: admin, call: s.reject},
+		{pattern: "POST /api/negotiations/{id}/terminate", kind: admin, call: s.terminate},
+		{pattern: "POST /api/negotiations/{id}/offer", kind: admin, call: s.offer},
+		{pattern: "POST /api/negotiations/{id}/accept", kind: admin, call: named(x.Accept)},
+		{pattern: "POST /api/negotiations/{id}/counter", kind: admin, call: named(x.CounterRequest)},
+		{pattern: "POST /api/negotiations/{id}/verify", kind: admin, call: byID(x.Verify)},
+		{pattern: "GET /api/agreements", kind: admin, call: list(x.Agreements)},
+		{pattern: "GET /api/agreements/{id}", kind: admin, call: byID(x.Agreement)},
+		{pattern: "GET /api/agreements/{id}/bundle", kind: admin, call: s.bundle},
+		{pattern: "GET /api/transfers", kind: admin, call: list(x.Transfers)},
+		{pattern: "POST /api/transfers", kind: admin, status: accepted, call: s.transfer},
+		{pattern: "GET /api/transfers/{id}", kind: admin, call: s.transferByPID},
+		{pattern: "POST /api/transfers/{id}/suspend", kind: admin, call: withReason(x.Suspend)},
+		{pattern: "POST /api/transfers/{id}/resume", kind: admin, call: byID(x.Resume)},
+		{pattern: "POST /api/transfers/{id}/terminate", kind: admin, call: withReason(x.TerminateTransfer)},
+	}
+}
+
+func orNothing(h http.Handler) http.Handler {
+	if h == nil {
+		return http.NotFoundHandler()
+	}
+	return h
+}
+
+func (s *server) health(*request) (any, error) { return map[string]string{"status": "ok"}, nil }
+
+func (s *server) document(*request) (any, error) {
+	return raw{contentType: "application/did+json", body: s.did}, nil
+}
+
+func versions(*request) (any, error) {
+	return dsp.VersionDocument{ProtocolVersions: []dsp.ProtocolVersion{{Version: dsp.Version, Path: Base, Binding: "HTTPS", IdentifierType: "did:web"}}}, nil
+}
+
+// catalogue answers one page; the next is named in the Link header.
+func (s *server) catalogue(q *request) (any, error) {
+	m, err := dsp.Decode[dsp.CatalogRequestMessage](q.body)
+	if err != nil {
+		return nil, err
+	}
+	page, next, err := s.x.Catalogue(q.ctx, q.caller, m, q.URL.Query().Get("after"))
+	if err != nil {
+		return nil, err
+	}
+	if next != "" {
+		q.header.Set("Link", "<"+Base+"/catalog/request?after="+url.QueryEscape(next)+`>; rel="next"`)
+	}
+	return page, nil
+}
+
+func (s *server) receipts(ctx context.Context, c identity.Caller, agreement string) (raw, error) {
+	out, err := s.x.Receipts(ctx, c, agreement)
+	return raw{contentType: dsp.MediaType, body: out}, err
+}
