@@ -28,6 +28,8 @@ type app struct {
 
 // cli is the table of contents: one line per command.
 type cli struct {
+	Check        checkCmd        `cmd:"" help:"Ask the law of both sides whether a transfer may go ahead, and why."`
+	Packs        packsCmd        `cmd:"" help:"Lint, test, list and show rule packs."`
 	Scan         scanCmd         `cmd:"" help:"Look into a file: which columns hold what, how many people, which facts follow."`
 	Init         initCmd         `cmd:"" help:"Make a node: directory, configuration, keys, database."`
 	Peers        peersCmd        `cmd:"" help:"Edit and show the participants that a node knows."`

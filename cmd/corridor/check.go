@@ -1,0 +1,210 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"corridor"
+	"corridor/internal/law"
+	"corridor/internal/scan"
+	"corridor/packs"
+)
+
+type checkCmd struct {
+	From    string   `required:"" placeholder:"CC" help:"State that the data leaves, as a two-letter code."`
+	To      string   `required:"" placeholder:"CC" help:"State of the recipient, as a two-letter code."`
+	Purpose string   `placeholder:"NAME" help:"What the transfer is needed for; short for --set purpose=NAME."`
+	Facts   string   `placeholder:"FILE" help:"YAML or JSON file with facts; - reads standard input."`
+	File    string   `placeholder:"DATA" help:"Scan this data file and use what it shows."`
+	Set     []string `sep:"none" placeholder:"FACT=VALUE" help:"One fact; the value is YAML. May be repeated."`
+	Assume  string   `placeholder:"PROFILE" help:"Fill what is not given from a named profile; the answer lists what was assumed."`
+	Date    string   `placeholder:"YYYY-MM-DD" help:"Day of the transfer. Default: today."`
+	Lang    string   `enum:"en,zh,ru" default:"en" help:"Language of the answer: en, zh or ru."`
+	JSON    bool     `name:"json" help:"Print one JSON object."`
+	Packs   string   `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`
+}
+
+// Help is the long help with examples.
+func (checkCmd) Help() string {
+	return `Asks the law of both sides. Nothing is assumed unless you name a profile: a fact that is
+missing and could change the answer makes it "undetermined", with the questions to ask.
+
+Examples:
+  corridor check --from CN --to KZ --purpose trade_logistics
+  corridor check --from CN --to KZ --file shipments.csv --set 'exporter_traits=[]' --lang zh
+  corridor check --from RU --to CN --assume ordinary_private_exporter --set 'data_classes=[personal]' \
+    --set 'filings.ru.rkn_notice={state: filed, filed_on: 2026-11-20}'
+  corridor check --from CN --to RU --facts facts.yaml --json
+
+Values:
+  true, 120000, {min: 100000}, [personal, health], {has: [personal], lacks: [important]},
+  {one_of: [contract, hr]}, none, vehicles.cn.standard_contract=signed
+
+Exit codes: 0 may go ahead (with or without duties), 3 something must happen first, 4 refused,
+5 undetermined, 2 bad input. Corridor informs; it does not give legal advice.`
+}
+
+// Run decides and prints.
+func (c checkCmd) Run(a *app) error {
+	lib, err := loadPacks(c.Packs)
+	if err != nil {
+		return err
+	}
+	flow, err := c.flow(a)
+	if err != nil {
+		return err
+	}
+	if c.Assume != "" {
+		if flow, err = lib.Assume(flow, c.Assume); err != nil {
+			return err
+		}
+	}
+	v, err := lib.Decide(flow)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = printJSON(a.stdout, v)
+	} else {
+		err = newAnswer(lib, v, c.Lang).print(a.stdout)
+	}
+	if err != nil {
+		return err
+	}
+	return outcomeExit(v.Outcome)
+}
+
+// outcomeExit is the exit code that an outcome means.
+func outcomeExit(o corridor.Outcome) error {
+	switch o {
+	case corridor.Allow, corridor.AllowWithObligations:
+		return nil
+	case corridor.NeedsApproval:
+		return exit(exitApproval)
+	case corridor.Undetermined:
+		return exit(exitUndetermined)
+	}
+	return exit(exitDeny)
+}
+
+// flow gathers the facts: what a scan shows, then the file, then the flags,
+// each more exact than the one before and never against it.
+func (c checkCmd) flow(a *app) (corridor.Flow, error) {
+	f := corridor.Flow{Origin: c.From, Destination: c.To, Date: corridor.DateOf(time.Now()), Facts: corridor.Facts{}}
+	if c.Date != "" {
+		d, err := corridor.ParseDate(c.Date)
+		if err != nil {
+			return f, err
+		}
+		f.Date = d
+	}
+	sources, err := c.sources(a, f.Date)
+	if err != nil {
+		return f, err
+	}
+	for _, s := range sources {
+		for name, v := range s.facts {
+			if have, ok := f.Facts[name]; ok {
+				if v, err = narrow(name, have, v, s.name); err != nil {
+					return f, err
+				}
+			}
+			f.Facts[name] = v
+		}
+	}
+	return f, nil
+}
+
+// source is facts and where they came from.
+type source struct {
+	name  string
+	facts corridor.Facts
+}
+
+func (c checkCmd) sources(a *app, day corridor.Date) ([]source, error) {
+	var out []source
+	if c.File != "" {
+		report, err := scan.File(a.ctx, c.File, scan.Options{Lang: c.Lang, Today: day})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, source{c.File, report.Facts})
+	}
+	if c.Facts != "" {
+		data, err := readInput(a, c.Facts)
+		if err != nil {
+			return nil, err
+		}
+		facts, err := law.ParseFacts(c.Facts, data)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, source{c.Facts, facts})
+	}
+	set := corridor.Facts{}
+	if c.Purpose != "" {
+		set["purpose"] = c.Purpose
+	}
+	for _, s := range c.Set {
+		name, text, ok := strings.Cut(s, "=")
+		if !ok || name == "" {
+			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: "not of the form FACT=VALUE", Fix: "for example: --set 'data_classes=[personal]'"}
+		}
+		if _, twice := set[name]; twice {
+			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: name + " is given twice", Fix: "give it once"}
+		}
+		v, err := law.ParseValue(text)
+		if err != nil {
+			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: "the value is not plain YAML", Fix: "put it in quotes for the shell, for example: --set 'data_classes=[personal]'", Err: err}
+		}
+		set[name] = v
+	}
+	return append(out, source{"the command line", set}), nil
+}
+
+// maxInput bounds a file of facts or cases.
+const maxInput = 8 << 20
+
+func readInput(a *app, name string) ([]byte, error) {
+	if name == "-" {
+		return readLimited(a.stdin, "standard input")
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, corridor.E(corridor.Invalid, "%w", err)
+	}
+	defer f.Close()
+	return readLimited(f, name)
+}
+
+// loadPacks compiles the packs of a directory, or those built in.
+func loadPacks(dir string) (*law.Library, error) {
+	fsys, err := packFS(dir)
+	if err != nil {
+		return nil, err
+	}
+	lib, err := law.Load(fsys)
+	if err != nil {
+		return nil, corridor.E(corridor.Invalid, "the rule packs cannot be used:\n%w", err)
+	}
+	return lib, nil
+}
+
+func packFS(dir string) (fs.FS, error) {
+	if dir == "" {
+		return packs.FS(), nil
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, &corridor.Error{Kind: corridor.Invalid, Where: dir, Msg: "is not a directory", Fix: "name a directory with rule packs, laid out as in docs/pack-format.md"}
+	}
+	return os.DirFS(dir), nil
+}
+
+// contradicts is the error for a fact that an earlier source proves wrong.
+func contradicts(name string, have, more any, by string) error {
+	return &corridor.Error{Kind: corridor.Invalid, Where: "facts." + name, Msg: fmt.Sprintf("%s says %v, but %v is already known", by, more, have),
+		Fix: "correct one of them"}
+}

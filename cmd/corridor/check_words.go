@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"corridor"
+)
+
+// checkTexts are the words of an answer in the languages of the product. The
+// verbs of a sentence are the same in all of them; a test checks that.
+func checkTexts() map[string]corridor.Text {
+	return map[string]corridor.Text{
+		"allow":                  {EN: "allowed", ZH: "允许", RU: "разрешено"},
+		"allow_with_obligations": {EN: "allowed with duties", ZH: "附义务允许", RU: "разрешено с обязанностями"},
+		"needs_approval":         {EN: "not yet", ZH: "尚不可", RU: "пока нельзя"},
+		"deny":                   {EN: "refused", ZH: "禁止", RU: "запрещено"},
+		"undetermined":           {EN: "undetermined", ZH: "尚不能确定", RU: "не определено"},
+
+		"say.allow":                  {EN: "Yes: neither side's law sets a condition for this transfer.", ZH: "可以：双方法律均未对本次提供设定条件。", RU: "Да: право обеих сторон не ставит условий для этой передачи."},
+		"say.allow_with_obligations": {EN: "Yes, with %d duties: the transfer may go ahead if they are met.", ZH: "可以，但须履行 %d 项义务。", RU: "Да, с обязанностями (%d): передача возможна при их выполнении."},
+		"say.needs_approval":         {EN: "Not yet: under the law of %s something must be obtained or must pass before the transfer may start.", ZH: "尚不可：按照%s的法律，须先取得批准、办理手续或者等待期限届满。", RU: "Пока нельзя: по праву %s до начала передачи нужно что-то получить или выждать."},
+		"say.deny":                   {EN: "No: the law of %s does not allow this transfer.", ZH: "不可以：%s的法律不允许本次提供。", RU: "Нет: право %s не допускает этой передачи."},
+		"say.undetermined":           {EN: "Undetermined: what is still open decides between “%s” and “%s”.", ZH: "尚不能确定：未明事实决定结论为“%s”还是“%s”。", RU: "Не определено: от неизвестного зависит, «%s» или «%s»."},
+		"say.nopack":                 {EN: "Undetermined: there is no rule pack for %s.", ZH: "尚不能确定：没有%s的规则包。", RU: "Не определено: нет пакета правил для %s."},
+
+		"flow":    {EN: "From %s to %s, %s", ZH: "从%s到%s，%s", RU: "Из %s в %s, %s"},
+		"export":  {EN: "%s, export side: %s", ZH: "%s（出境方）：%s", RU: "%s, сторона вывоза: %s"},
+		"import":  {EN: "%s, import side: %s", ZH: "%s（入境方）：%s", RU: "%s, сторона ввоза: %s"},
+		"between": {EN: "%s (between “%s” and “%s”)", ZH: "%s（介于“%s”与“%s”之间）", RU: "%s (между «%s» и «%s»)"},
+
+		"because":      {EN: "Because", ZH: "依据", RU: "Основания"},
+		"might":        {EN: "May apply, depending on what is still open", ZH: "视未明事实可能适用", RU: "Может примениться, в зависимости от неизвестного"},
+		"exemptions":   {EN: "Exemptions", ZH: "豁免", RU: "Исключения"},
+		"lifts":        {EN: "lifts %s", ZH: "免除 %s", RU: "снимает %s"},
+		"other":        {EN: "General duties", ZH: "一般义务规定", RU: "Общие обязанности"},
+		"article":      {EN: "%s, art. %s", ZH: "%s第%s条", RU: "%s, ст. %s"},
+		"provision":    {EN: "%s, %s", ZH: "%s %s", RU: "%s, %s"},
+		"verified":     {EN: "source verified %s", ZH: "来源已核实 %s", RU: "источник проверен %s"},
+		"secondary":    {EN: "SECONDARY source %s, statute text not seen", ZH: "二手来源 %s，未见法规原文", RU: "ВТОРИЧНЫЙ источник %s, текст закона не видели"},
+		"memory":       {EN: "NOT VERIFIED (from memory, %s)", ZH: "未核实（凭记忆，%s）", RU: "НЕ ПРОВЕРЕНО (по памяти, %s)"},
+		"unverified":   {EN: "Part of what decides this side rests on sources that are not verified.", ZH: "决定本方结论的部分依据来源尚未核实。", RU: "Часть оснований этой стороны опирается на непроверенные источники."},
+		"duties":       {EN: "Duties", ZH: "义务", RU: "Обязанности"},
+		"duties.maybe": {EN: "Possible duties, depending on what is still open", ZH: "视未明事实可能产生的义务", RU: "Возможные обязанности, в зависимости от неизвестного"},
+		"evidence":     {EN: "evidence: %s", ZH: "证明：%s", RU: "подтверждение: %s"},
+		"machine":      {EN: "carried out by the gateway: %s", ZH: "由网关执行：%s", RU: "выполняет шлюз: %s"},
+		"exporter":     {EN: "exporter", ZH: "数据提供方", RU: "отправитель"},
+		"importer":     {EN: "importer", ZH: "数据接收方", RU: "получатель"},
+		"both":         {EN: "both sides", ZH: "双方", RU: "обе стороны"},
+		"officer":      {EN: "data protection officer", ZH: "数据保护负责人", RU: "ответственный за данные"},
+		"scan":         {EN: "a scan of the data", ZH: "数据扫描", RU: "осмотр данных"},
+		"before":       {EN: "before", ZH: "事前", RU: "до"},
+		"during":       {EN: "during", ZH: "事中", RU: "во время"},
+		"after":        {EN: "after", ZH: "事后", RU: "после"},
+		"within":       {EN: "within %d %s of %s", ZH: "在%[3]s之日起 %[1]d %[2]s内", RU: "в течение %d %s, отсчёт: %s"},
+		"calendar":     {EN: "%s (calendar of %s)", ZH: "%s（按%s工作日历）", RU: "%s (календарь: %s)"},
+
+		"near":       {EN: "One fact away", ZH: "仅差一项事实", RU: "В одном факте отсюда"},
+		"near.line":  {EN: "if %s were %s: %s", ZH: "若 %s 为 %s：%s", RU: "если бы %s было %s: %s"},
+		"near.has":   {EN: "if %s included %s: %s", ZH: "若 %s 包含 %s：%s", RU: "если бы %s включало %s: %s"},
+		"near.lacks": {EN: "if %s did not include %s: %s", ZH: "若 %s 不包含 %s：%s", RU: "если бы %s не включало %s: %s"},
+
+		"questions":  {EN: "Still to be answered, the most telling first", ZH: "尚待回答（按区分力排序）", RU: "Осталось ответить, сначала самое важное"},
+		"members":    {EN: "not yet known of: %s (list all that hold, [] if none)", ZH: "尚未确定：%s（列出全部符合项，均不符合则为[]）", RU: "пока не известно: %s (перечислите всё, что верно; [] - ничего)"},
+		"options":    {EN: "answers: %s", ZH: "可选：%s", RU: "варианты: %s"},
+		"ask":        {EN: "ask: %s", ZH: "询问：%s", RU: "спросить: %s"},
+		"needed":     {EN: "needed by %s", ZH: "相关规则：%s", RU: "нужно для %s"},
+		"answer":     {EN: "for example: %s", ZH: "例如：%s", RU: "например: %s"},
+		"andmore":    {EN: "and %d more", ZH: "另有 %d 项", RU: "и ещё %d"},
+		"assumed":    {EN: "Assumed, not known (profile %s)", ZH: "假定而非已知（假设方案 %s）", RU: "Допущено, но не известно (профиль %s)"},
+		"noted":      {EN: "Notes", ZH: "说明", RU: "Примечания"},
+		"until":      {EN: "Holds until %s, when a term or a rule changes; ask again then.", ZH: "有效至 %s（届时期限或者规则发生变化，应重新查询）。", RU: "Действует до %s: в этот день меняется срок или правило, спросите снова."},
+		"packs":      {EN: "Rule packs", ZH: "规则包", RU: "Пакеты правил"},
+		"disclaimer": {EN: "Corridor informs; this is not legal advice.", ZH: "Corridor 仅供参考，不构成法律意见。", RU: "Corridor информирует; это не юридическая консультация."},
+
+		"unit.days":          {EN: "days", ZH: "日", RU: "дн."},
+		"unit.calendar_days": {EN: "calendar days", ZH: "个自然日", RU: "календ. дн."},
+		"unit.working_days":  {EN: "working days", ZH: "个工作日", RU: "раб. дн."},
+		"unit.hours":         {EN: "hours", ZH: "小时", RU: "ч"},
+		"unit.months":        {EN: "months", ZH: "个月", RU: "мес."},
+		"unit.years":         {EN: "years", ZH: "年", RU: "г. (лет)"},
+
+		"from.assessment":    {EN: "the assessment", ZH: "评估完成", RU: "оценка"},
+		"from.detection":     {EN: "detection", ZH: "发现", RU: "обнаружение"},
+		"from.effect":        {EN: "its taking effect", ZH: "生效", RU: "вступление в силу"},
+		"from.filed_on":      {EN: "filing", ZH: "提交", RU: "подача"},
+		"from.issue":         {EN: "issue", ZH: "颁发", RU: "выдача"},
+		"from.last_review":   {EN: "the last review", ZH: "上次复核", RU: "последняя проверка"},
+		"from.objection":     {EN: "the objection", ZH: "提出异议", RU: "возражение"},
+		"from.processing":    {EN: "processing", ZH: "处理", RU: "обработка"},
+		"from.provision":     {EN: "provision", ZH: "提供", RU: "передача"},
+		"from.request":       {EN: "the request", ZH: "收到请求", RU: "запрос"},
+		"from.service_start": {EN: "the start of the service", ZH: "提供服务", RU: "начало работы сервиса"},
+		"from.signature":     {EN: "signature", ZH: "签署", RU: "подписание"},
+		"from.withdrawal":    {EN: "withdrawal", ZH: "撤回", RU: "отзыв"},
+	}
+}
+
+// phrases speaks one language.
+type phrases struct {
+	lang      string
+	texts     map[string]corridor.Text
+	countries display.Namer
+}
+
+func newPhrases(lang string) phrases {
+	return phrases{lang, checkTexts(), display.Regions(language.Make(lang))}
+}
+
+func (p phrases) say(key string, args ...any) string {
+	t, ok := p.texts[key]
+	if !ok {
+		return strings.ReplaceAll(key[strings.LastIndexByte(key, '.')+1:], "_", " ")
+	}
+	if len(args) == 0 {
+		return t.In(p.lang)
+	}
+	return fmt.Sprintf(t.In(p.lang), args...)
+}
+
+// country writes a state's name and code.
+func (p phrases) country(code string) string {
+	r, err := language.ParseRegion(code)
+	if err != nil {
+		return code
+	}
+	name := p.countries.Name(r)
+	if p.lang == "zh" {
+		return name + "（" + code + "）"
+	}
+	return name + " (" + code + ")"
+}
