@@ -210,9 +210,6 @@ func (d *dispatcher) record(ctx context.Context, m Message, err error) error {
 }
 
 func (d *dispatcher) giveUp(ctx context.Context, m Message, cause error) error {
-	if cause == error(nil) {
-		return nil
-	}
 	return d.db.Write(ctx, func(tx *Tx) error {
 		if err := d.o.Failed(ctx, tx, m, cause); err != nil {
 			return err

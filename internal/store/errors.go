@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"strings"
 	"syscall"
 
 	"modernc.org/sqlite"
@@ -71,7 +70,7 @@ func describe(path string, err error) error {
 	case c&0xff == lib.SQLITE_IOERR:
 		e.Msg, e.Fix = "the disk gave an error", "check the disk; see the cause in the log"
 	case c != 0:
-		e.Kind, e.Msg = corridor.Internal, "database: "+strings.TrimSpace(err.Error())
+		e.Kind, e.Msg = corridor.Internal, "the database refused a statement"
 	default:
 		return err
 	}

@@ -52,6 +52,10 @@ type DB struct {
 // Open opens or creates the file at path, takes it for this process alone,
 // and brings the schema of every room up to date. The directory must exist.
 func Open(ctx context.Context, path string, migrations ...Migration) (*DB, error) {
+	return openWith(ctx, "sqlite", path, migrations)
+}
+
+func openWith(ctx context.Context, driver, path string, migrations []Migration) (*DB, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, corridor.E(corridor.Invalid, "database %s: %w", path, err)
@@ -65,20 +69,20 @@ func Open(ctx context.Context, path string, migrations ...Migration) (*DB, error
 		queue: make(chan *job), closing: make(chan struct{}), stopped: make(chan struct{}),
 		outboxWake: make(chan struct{}, 1),
 	}
-	if err := db.open(ctx, migrations); err != nil {
+	if err := db.open(ctx, driver, migrations); err != nil {
 		db.release()
 		return nil, err
 	}
 	return db, nil
 }
 
-func (db *DB) open(ctx context.Context, migrations []Migration) error {
+func (db *DB) open(ctx context.Context, driver string, migrations []Migration) error {
 	var err error
-	if db.w, err = sql.Open("sqlite", dsn(db.path, "_txlock", "immediate")); err != nil {
+	if db.w, err = sql.Open(driver, dsn(db.path, "_txlock", "immediate")); err != nil {
 		return describe(db.path, err)
 	}
 	db.w.SetMaxOpenConns(1)
-	if db.r, err = sql.Open("sqlite", dsn(db.path, "_pragma", "query_only(1)")); err != nil {
+	if db.r, err = sql.Open(driver, dsn(db.path, "_pragma", "query_only(1)")); err != nil {
 		return describe(db.path, err)
 	}
 	db.r.SetMaxOpenConns(readers)

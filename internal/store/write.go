@@ -131,6 +131,7 @@ func (w *writer) batch(first *job) {
 		return
 	}
 	if err := w.sql("BEGIN IMMEDIATE"); err != nil {
+		w.sql("ROLLBACK") // it may have begun, or the last one not have ended
 		first.result <- describe(w.db.path, err)
 		return
 	}
