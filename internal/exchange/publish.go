@@ -123,8 +123,11 @@ func (s *Service) checkFacts(d *catalog.Dataset) error {
 	if d.Facts == nil {
 		d.Facts = corridor.Facts{}
 	}
-	here := s.cfg.Self.Jurisdiction
-	if _, err := s.cfg.Law.Prepare(corridor.Flow{Date: s.today(), Origin: here, Destination: here, Facts: d.Facts}); err != nil {
+	here, there := s.cfg.Self.Jurisdiction, "CN" // any other: only names and values are looked at
+	if here == there {
+		there = "KZ"
+	}
+	if _, err := s.cfg.Law.Prepare(corridor.Flow{Date: s.today(), Origin: here, Destination: there, Facts: d.Facts}); err != nil {
 		return fmt.Errorf("facts: %w", err)
 	}
 	if d.Public != nil {
