@@ -174,20 +174,23 @@ func Combine(flow Flow, sides ...Decision) Verdict {
 		return v
 	}
 	v.Outcome = sides[0].Outcome
-	for _, d := range sides {
-		v.Outcome = Strictest(v.Outcome, d.Outcome)
+	duties := 0
+	for i := range sides {
+		v.Outcome = Strictest(v.Outcome, sides[i].Outcome)
+		duties += len(sides[i].Duties)
 	}
-	for _, d := range sides {
-		for _, o := range d.Duties {
-			if o.Certain {
-				v.Obligations = addNew(v.Obligations, o.ID)
+	v.Obligations, v.Packs = make([]string, 0, duties), make([]PackRef, 0, len(sides))
+	for _, certain := range []bool{true, false} {
+		for i := range sides {
+			for j := range sides[i].Duties {
+				if o := &sides[i].Duties[j]; o.Certain == certain {
+					v.Obligations = addNew(v.Obligations, o.ID)
+				}
 			}
 		}
 	}
-	for _, d := range sides {
-		for _, o := range d.Duties {
-			v.Obligations = addNew(v.Obligations, o.ID)
-		}
+	for i := range sides {
+		d := &sides[i]
 		if v.Outcome == Undetermined {
 			for _, q := range d.Questions {
 				v.Missing = addNew(v.Missing, q.Fact)

@@ -197,13 +197,21 @@ func (w *answer) cites(list []corridor.Citation) string {
 			articles[c.Instrument] = append(articles[c.Instrument], c.Article)
 		}
 	}
+	return w.cited(order, titles, articles)
+}
+
+func (w *answer) cited(order []string, titles map[string]string, articles map[string][]string) string {
 	var parts []string
 	for _, id := range order {
-		key := "provision"
-		if a := articles[id][0]; a != "" && unicode.IsDigit([]rune(a)[0]) {
-			key = "article"
+		which := slices.DeleteFunc(articles[id], func(a string) bool { return a == "" || a == "-" }) // "-": the instrument as a whole
+		switch {
+		case len(which) == 0:
+			parts = append(parts, titles[id])
+		case unicode.IsDigit([]rune(which[0])[0]):
+			parts = append(parts, w.say("article", titles[id], strings.Join(which, ", ")))
+		default:
+			parts = append(parts, w.say("provision", titles[id], strings.Join(which, ", ")))
 		}
-		parts = append(parts, w.say(key, titles[id], strings.Join(articles[id], ", ")))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -253,7 +261,11 @@ func (w *answer) duty(o corridor.Obligation) {
 }
 
 func (w *answer) deadline(d *law.Deadline) string {
-	s := w.say("within", d.Days, w.say("unit."+d.Unit), w.say("from."+d.From))
+	unit := w.say("unit." + d.Unit)
+	if d.Days == 1 && w.lang == "en" {
+		unit = strings.TrimSuffix(unit, "s")
+	}
+	s := w.say("within", d.Days, unit, w.say("from."+d.From))
 	if d.Calendar != "" {
 		s = w.say("calendar", s, d.Calendar)
 	}

@@ -22,12 +22,12 @@ func checkTexts() map[string]corridor.Text {
 
 		"say.allow":                  {EN: "Yes: neither side's law sets a condition for this transfer.", ZH: "可以：双方法律均未对本次提供设定条件。", RU: "Да: право обеих сторон не ставит условий для этой передачи."},
 		"say.allow_with_obligations": {EN: "Yes, with %d duties: the transfer may go ahead if they are met.", ZH: "可以，但须履行 %d 项义务。", RU: "Да, с обязанностями (%d): передача возможна при их выполнении."},
-		"say.needs_approval":         {EN: "Not yet: under the law of %s something must be obtained or must pass before the transfer may start.", ZH: "尚不可：按照%s的法律，须先取得批准、办理手续或者等待期限届满。", RU: "Пока нельзя: по праву %s до начала передачи нужно что-то получить или выждать."},
-		"say.deny":                   {EN: "No: the law of %s does not allow this transfer.", ZH: "不可以：%s的法律不允许本次提供。", RU: "Нет: право %s не допускает этой передачи."},
+		"say.needs_approval":         {EN: "Not yet: under the law of %s something must be obtained or must pass before the transfer may start.", ZH: "尚不可：按照%s的法律，须先取得批准、办理手续或者等待期限届满。", RU: "Пока нельзя (%s): до начала передачи нужно что-то получить или выждать срок."},
+		"say.deny":                   {EN: "No: the law of %s does not allow this transfer.", ZH: "不可以：%s的法律不允许本次提供。", RU: "Нет: эту передачу не допускает право страны %s."},
 		"say.undetermined":           {EN: "Undetermined: what is still open decides between “%s” and “%s”.", ZH: "尚不能确定：未明事实决定结论为“%s”还是“%s”。", RU: "Не определено: от неизвестного зависит, «%s» или «%s»."},
-		"say.nopack":                 {EN: "Undetermined: there is no rule pack for %s.", ZH: "尚不能确定：没有%s的规则包。", RU: "Не определено: нет пакета правил для %s."},
+		"say.nopack":                 {EN: "Undetermined: there is no rule pack for %s.", ZH: "尚不能确定：没有%s的规则包。", RU: "Не определено: нет пакета правил страны %s."},
 
-		"flow":    {EN: "From %s to %s, %s", ZH: "从%s到%s，%s", RU: "Из %s в %s, %s"},
+		"flow":    {EN: "From %s to %s, %s", ZH: "从%s到%s，%s", RU: "%s → %s, %s"},
 		"export":  {EN: "%s, export side: %s", ZH: "%s（出境方）：%s", RU: "%s, сторона вывоза: %s"},
 		"import":  {EN: "%s, import side: %s", ZH: "%s（入境方）：%s", RU: "%s, сторона ввоза: %s"},
 		"between": {EN: "%s (between “%s” and “%s”)", ZH: "%s（介于“%s”与“%s”之间）", RU: "%s (между «%s» и «%s»)"},

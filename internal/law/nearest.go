@@ -14,7 +14,7 @@ func didYouMean(got string, valid []string) string {
 	if len(valid) == 0 {
 		return ""
 	}
-	if len(valid) > 12 {
+	if len(valid) > 30 {
 		return ""
 	}
 	return "use one of " + strings.Join(valid, ", ")
@@ -35,7 +35,7 @@ func nearest(got string, valid []string) []string {
 		lv := strings.ToLower(v)
 		d := distance(low, lv)
 		if len(low) >= 3 && (strings.Contains(lv, low) || (len(lv) >= 3 && strings.Contains(low, lv))) {
-			d = min(d, 2)
+			d = min(d, 1)
 		}
 		if d <= max(1, min(len(low), len(lv))/3) {
 			near = append(near, scored{v, d})

@@ -2,6 +2,7 @@ package law
 
 import (
 	"math/bits"
+	"slices"
 	"strconv"
 
 	"corridor"
@@ -26,6 +27,7 @@ type prepared struct {
 	masks []uint64 // possible classes per level
 	class []uint8  // the class per level, if all are known
 	known bool
+	blank []*record // filings whose date is missing
 }
 
 // Prepare reads the facts of a flow.
@@ -80,6 +82,9 @@ func (in *inputs) side(jurisdiction string, side corridor.Side, terms []term) (p
 			continue
 		}
 		p.base.Notes = append(p.base.Notes, t.notes...)
+		if t.blank {
+			p.blank = append(p.blank, t.rec)
+		}
 		if t.ends != 0 && (p.base.ValidUntil == 0 || t.ends < p.base.ValidUntil) {
 			p.base.ValidUntil = t.ends
 		}
@@ -118,7 +123,8 @@ func (g *program) tests(vars []int, l *Library) bool {
 }
 
 // Decide decides a prepared flow on both sides. It leaves out near misses,
-// which Library.Decide adds.
+// which Library.Decide adds. Decisions share what they have in common: treat
+// the slices in the verdict as read-only.
 func (p *Prepared) Decide() corridor.Verdict {
 	decisions := make([]corridor.Decision, 2)
 	for i := range p.sides {
@@ -203,6 +209,7 @@ func (p *prepared) full(d *corridor.Decision) error {
 	if p.g == nil {
 		return nil
 	}
+	d.Matched, d.Duties = slices.Clone(d.Matched), slices.Clone(d.Duties)
 	graph, err := p.g.diagrams()
 	if err != nil {
 		return err

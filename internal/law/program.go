@@ -36,6 +36,7 @@ type program struct {
 	graph    graph
 	graphOne sync.Once
 	graphErr error
+	cache    shared
 	err      error
 }
 
@@ -98,7 +99,7 @@ func (l *Library) compileProgram(p *pack, side corridor.Side, day corridor.Date)
 	if len(g.duty) > maxDuties {
 		g.err = corridor.E(corridor.Limited, "pack %s: more than %d different obligations on one side", p.id, maxDuties)
 	}
-	g.shared()
+	g.common()
 	for _, c := range p.records {
 		if _, tested := part.of[c.v]; tested && c.still != nil {
 			g.still = append(g.still, c)
@@ -387,8 +388,8 @@ func (g *program) dependsOn(r *prule) map[int]bool {
 	return out
 }
 
-// shared fills in what every decision of the program has.
-func (g *program) shared() {
+// common fills in what every decision of the program has.
+func (g *program) common() {
 	s := g.pack.silence[g.side]
 	g.silence = corridor.Match{Rule: g.pack.id + ".silence." + string(g.side), Kind: kindSilence, Outcome: s.outcome, Certain: true,
 		Source: s.source.status, SourceRef: s.source.ref, SourceOn: s.source.on, Citations: s.cites, Text: s.text}

@@ -242,6 +242,10 @@ func (p *prepared) question(level int, m *marks) corridor.Question {
 	v := l.vars[p.g.part.levels[level].v]
 	var q corridor.Question
 	switch {
+	case slices.Contains(p.blank, v.record): // the state follows from the date
+		q = corridor.Question{Fact: "filings." + v.record.id + ".filed_on", Type: typeDate, Asks: "exporter", Text: corridor.Text{
+			EN: "On which day was it filed? " + v.record.question.EN, ZH: "于何日提交？" + v.record.question.ZH,
+			RU: "В какой день это подано? " + v.record.question.RU}}
 	case v.record != nil:
 		q = corridor.Question{Fact: v.record.class + "s." + v.record.id, Type: typeEnum, Text: v.record.question, Asks: "exporter"}
 		if p.g.side == corridor.Import {

@@ -158,6 +158,11 @@ func (in *inputs) short(name string, raw any) error {
 	if !ok {
 		return wrong(name, "write {kind: ..., state: ...} or none", "%s is not a filing", show(raw))
 	}
+	for _, key := range keys(m) {
+		if key != "kind" && key != "state" && key != "filed_on" {
+			return wrong(name, didYouMean(key, []string{"kind", "state", "filed_on"}), "unknown field %q", clip(key))
+		}
+	}
 	kind, _ := m["kind"].(string)
 	valid := in.lib.words("filing", []string{"none"})
 	if !slices.Contains(valid, kind) {
@@ -167,11 +172,6 @@ func (in *inputs) short(name string, raw any) error {
 	if s, given := m["state"]; given {
 		if state, ok = s.(string); !ok {
 			return wrong(name, "", "state %s is not a word", show(s))
-		}
-	}
-	for key := range m {
-		if key != "kind" && key != "state" && key != "filed_on" {
-			return wrong(name, didYouMean(key, []string{"kind", "state", "filed_on"}), "unknown field %q", clip(key))
 		}
 	}
 	return in.put(name, "filing", kind, state, m["filed_on"])

@@ -10,6 +10,7 @@ import (
 type term struct {
 	rec   *record
 	ends  corridor.Date // first day after it, 0 if not known or already over
+	blank bool          // its filing date is missing
 	notes []string
 }
 
@@ -51,6 +52,7 @@ func (in *inputs) over(t *term) (over, running bool) {
 	still := t.rec.still
 	filed, ok := in.filed[t.rec]
 	if !ok {
+		t.blank = true
 		t.notes = append(t.notes, note(noteNoDate, t.rec.id))
 		return true, true
 	}

@@ -2,6 +2,7 @@ package law
 
 import (
 	"math/bits"
+	"sync/atomic"
 
 	"corridor"
 )
@@ -52,13 +53,14 @@ func (g *program) holds(at int32, e *evaluation) bool {
 }
 
 // pick finds the first result whose condition holds.
-func (g *program) pick(r *prule, e *evaluation) *presult {
-	for k := range r.results {
-		if res := &r.results[k]; res.when == isTrue || g.holds(res.when, e) {
-			return res
+func (g *program) pick(r *prule, e *evaluation) int {
+	last := len(r.results) - 1
+	for k := range last {
+		if g.holds(r.results[k].when, e) {
+			return k
 		}
 	}
-	return nil
+	return last
 }
 
 // evaluate gives the outcome alone.
@@ -70,7 +72,7 @@ func (g *program) evaluate(class []uint8, e *evaluation) corridor.Outcome {
 			r := &g.rules[w<<6+bits.TrailingZeros64(b)]
 			switch {
 			case r.kind == kindRule:
-				out = min(out, g.pick(r, e).outcome)
+				out = min(out, r.results[g.pick(r, e)].outcome)
 			case r.kind == kindExemption && len(r.duties) > 0:
 				out = min(out, corridor.AllowWithObligations)
 			}
@@ -101,16 +103,73 @@ func (o *owing) add(duties []int, rule int) {
 	}
 }
 
-// table decides on known facts, with matches and obligations.
+// composed is the explanation of one way in which rules can apply together.
+// Decisions that come out the same way share it.
+type composed struct {
+	key        signature
+	outcome    corridor.Outcome
+	unverified bool
+	matched    []corridor.Match
+	duties     []corridor.Obligation
+}
+
+// signature is everything that an explanation depends on: which rules apply,
+// which conditions hold, and which result each applying rule yields.
+type signature struct {
+	applies, when [ruleWords]uint64
+	picks         [ruleWords * 4]uint64 // four bits per rule
+}
+
+// shared is a small cache of explanations: bounded, exact, without locks.
+// What does not fit overwrites.
+type shared [128]atomic.Pointer[composed]
+
+func (g *program) sign(e *evaluation) (s signature, slot uint64) {
+	h := uint64(14695981039346656037)
+	words := (len(g.rules) + 63) / 64
+	for w := range words {
+		s.applies[w], s.when[w] = e.applies[w], e.when[w]
+		h = (h ^ e.applies[w]) * 0x9E3779B97F4A7C15
+		h = (h ^ h>>29 ^ e.when[w]) * 0xD6E8FEB86659FD93
+		for b := e.applies[w]; b != 0; b &= b - 1 {
+			i := w<<6 + bits.TrailingZeros64(b)
+			r := &g.rules[i]
+			if len(r.results) < 2 {
+				continue
+			}
+			at := g.pick(r, e)
+			s.picks[i>>4] |= uint64(at) << (i & 15 * 4)
+			h = (h ^ uint64(i<<8|at)) * 0x9E3779B97F4A7C15
+		}
+	}
+	return s, (h ^ h>>32) % uint64(len(g.cache))
+}
+
+// table decides on known facts, with matches and obligations. The slices in d
+// are shared with other decisions and are never written to again.
 func (g *program) table(class []uint8, d *corridor.Decision) {
 	var e evaluation
-	var owe owing
 	g.run(class, &e)
+	key, slot := g.sign(&e)
+	c := g.cache[slot].Load()
+	if c == nil || c.key != key {
+		c = g.compose(&e)
+		c.key = key
+		g.cache[slot].Store(c)
+	}
+	d.Outcome, d.Best, d.Worst = c.outcome, c.outcome, c.outcome
+	d.Unverified, d.Matched, d.Duties = c.unverified, c.matched, c.duties
+}
+
+// compose writes the explanation of one evaluation.
+func (g *program) compose(e *evaluation) *composed {
+	var owe owing
+	d := &composed{}
 	n := 1
 	for _, w := range e.applies {
 		n += bits.OnesCount64(w)
 	}
-	d.Matched = make([]corridor.Match, 0, n)
+	d.matched = make([]corridor.Match, 0, n)
 	out := corridor.Undetermined
 	var shaky [5]bool // per outcome: an unverified rule contributes it
 	for i := g.lifts; i < len(g.rules); i++ {
@@ -119,30 +178,29 @@ func (g *program) table(class []uint8, d *corridor.Decision) {
 		}
 		r := &g.rules[i]
 		if r.kind == kindDuty {
-			d.Matched = append(d.Matched, r.match)
+			d.matched = append(d.matched, r.match)
 			owe.add(r.duties, i)
 			continue
 		}
-		res := g.pick(r, &e)
-		d.Matched = append(d.Matched, res.match)
+		res := &r.results[g.pick(r, e)]
+		d.matched = append(d.matched, res.match)
 		owe.add(res.duties, i)
 		out = min(out, res.outcome)
 		shaky[res.outcome] = shaky[res.outcome] || r.unverified
 	}
-	out, lifted := g.exempt(d, &e, &owe, out, &shaky)
+	out, lifted := g.exempt(d, e, &owe, out, &shaky)
 	if out == corridor.Undetermined {
 		out = g.silent
-		d.Matched = append(d.Matched, g.silence)
+		d.matched = append(d.matched, g.silence)
 		shaky[out] = g.silence.Source != corridor.Verified
 	}
-	d.Outcome, d.Best, d.Worst = out, out, out
-	d.Unverified = shaky[out] || lifted
-	d.Duties = g.owed(&owe)
+	d.outcome, d.unverified, d.duties = out, shaky[out] || lifted, g.owed(&owe)
+	return d
 }
 
 // exempt adds the exemptions that lifted something or carry obligations.
 // unverified says that one of those that lifted is not verified.
-func (g *program) exempt(d *corridor.Decision, e *evaluation, owe *owing, out corridor.Outcome, shaky *[5]bool) (_ corridor.Outcome, unverified bool) {
+func (g *program) exempt(d *composed, e *evaluation, owe *owing, out corridor.Outcome, shaky *[5]bool) (_ corridor.Outcome, unverified bool) {
 	for i := range g.lifts {
 		if e.applies[i>>6]>>(i&63)&1 == 0 {
 			continue
@@ -157,8 +215,8 @@ func (g *program) exempt(d *corridor.Decision, e *evaluation, owe *owing, out co
 		if lifts == nil && len(r.duties) == 0 {
 			continue
 		}
-		d.Matched = append(d.Matched, r.match)
-		d.Matched[len(d.Matched)-1].Lifts = lifts
+		d.matched = append(d.matched, r.match)
+		d.matched[len(d.matched)-1].Lifts = lifts
 		unverified = unverified || lifts != nil && r.unverified
 		if len(r.duties) > 0 {
 			owe.add(r.duties, i)
