@@ -60,7 +60,7 @@ func (s *Service) fresh(ctx context.Context, m store.Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.PendingName != m.Headers[headName] && dsp.Type(m.Kind) != dsp.TypeEventFinalized && dsp.Type(m.Kind) != dsp.TypeVerification {
+	if n.PendingName != m.Headers[headName] {
 		return nil, nil
 	}
 	return m.Body, nil
@@ -141,8 +141,12 @@ func (s *Service) failed(ctx context.Context, tx *store.Tx, m store.Message, cau
 		if err != nil || n.PendingName != name {
 			return ignoreNone(err)
 		}
-		n.State, n.Pending, n.PendingName, n.Code, n.Reason = dsp.Terminated, dsp.None, "", corridor.Unavailable.String(), append([]string{why}, reason...)
 		st.neg = &n
+		if dsp.Type(m.Kind) == dsp.TypeEventFinalized { // both have signed: the agreement stands
+			n.Pending, n.PendingName, n.Parked = dsp.None, "", short(why, reason)
+			break
+		}
+		n.State, n.Pending, n.PendingName, n.Code, n.Reason = dsp.Terminated, dsp.None, "", corridor.Unavailable.String(), append([]string{why}, reason...)
 		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptNegotiation, State: string(n.State), Reason: short(n.Code, n.Reason)}}}
 		if n.PeerPID != "" {
 			s.sayTermination(&n, st)

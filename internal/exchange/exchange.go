@@ -61,8 +61,12 @@ type Config struct {
 	// HTTP carries everything that goes out. It must be guarded against
 	// addresses of inside networks.
 	HTTP *http.Client
+	// Streams carries the data of transfers: guarded too, but without limits on
+	// time and size of a body. Nil: HTTP.
+	Streams *http.Client
 	// Guard says whether a callback address may be used at all, before
-	// anything is sent there. Nil: the guard inside HTTP stands alone.
+	// anything is sent there (identity.Guard.Check). Nil: the guard inside HTTP
+	// stands alone.
 	Guard func(ctx context.Context, address string) error
 
 	StreamKey []byte // 32 bytes: makes and checks the tokens of the data plane
@@ -112,6 +116,9 @@ func New(c Config) (*Service, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Streams == nil {
+		c.Streams = c.HTTP
 	}
 	if c.Retry <= 0 {
 		c.Retry = 24 * time.Hour

@@ -179,7 +179,7 @@ func (s *Service) bring(ctx context.Context, t *Transfer) (plane.Result, error) 
 	}
 	token, _ := t.address.Property("authorization")
 	return plane.Fetch(ctx, plane.FetchRequest{
-		URL: t.address.Endpoint, Dest: t.dest, Client: s.cfg.HTTP,
+		URL: t.address.Endpoint, Dest: t.dest, Client: s.cfg.Streams,
 		Progress: func(n int64) { s.run.note(t.PID, n) },
 		Token: func(ctx context.Context, stale string) (string, error) {
 			if stale == "" {

@@ -79,7 +79,7 @@ func (s *Service) ContractOffered(ctx context.Context, c identity.Caller, pid st
 		if _, err := readTerms(m.Offer.Policy); err != nil {
 			return err
 		}
-		n.Offer, n.Parked = m.Offer, "the provider offers terms: accept them, ask for others, or terminate"
+		n.Offer, n.Countering, n.Parked = m.Offer, false, "the provider offers terms: accept them, ask for others, or terminate"
 		st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptNegotiation, State: string(n.State), PeerRefs: st.heard}})
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"syscall"
 	"time"
 
@@ -166,6 +167,28 @@ func (g Guard) check(a netip.Addr, plain bool) error {
 			Why: "messages carry tokens; over an open network they need TLS", Fix: "use the peer's https address"}
 	}
 	return nil
+}
+
+// Check says beforehand whether the client would connect to an address, so
+// that a peer hears at once of one that it gives in vain. It is no protection
+// by itself: the client checks again when it connects.
+func (g Guard) Check(ctx context.Context, address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
+		return corridor.E(corridor.Invalid, "%q is not an address that can be called", clip(address))
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+	if err != nil {
+		return corridor.E(corridor.Unavailable, "%s: %w", clip(u.Hostname()), err)
+	}
+	for _, a := range found {
+		if err = g.check(a, u.Scheme == "http"); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // Blocked says whether err is the guard's refusal of an address.
