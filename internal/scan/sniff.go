@@ -44,7 +44,7 @@ func sniff(sample []byte, whole bool, name string, o Options) (l csvLayout, skip
 		if err != nil {
 			return l, 0, nameRow(err, name)
 		}
-		return l, 0, invalid(name, fmt.Sprintf("the first row is longer than %d bytes", len(sample)), "check that the file is CSV, and that every quote is closed")
+		return l, 0, invalid(name+":row 1", fmt.Sprintf("the first row is longer than %d bytes", len(sample)), "check that the file is CSV, and that every quote is closed")
 	}
 	if len(rows[0]) > o.MaxColumns {
 		return l, 0, invalid(name+":row 1", fmt.Sprintf("%d columns, more than %d", len(rows[0]), o.MaxColumns), "check the delimiter")
@@ -175,7 +175,7 @@ func contrast(rows [][]string, col int, e *env) int {
 			c.add([]byte(r[col]), e.mask([]byte(r[col])))
 		}
 	}
-	if c.values < 2 {
+	if c.values < 1 {
 		return 0
 	}
 	switch c.typeName() {

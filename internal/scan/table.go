@@ -117,7 +117,11 @@ func (t *table) sample(b *batch) []*column {
 		out[i] = newColumn(c.name, &e)
 		out[i].hints = c.hints
 	}
-	for i := range b.cells[:min(len(b.cells), sampleCells)] {
+	whole := 0 // cells beyond the last row belong to one that could not be read
+	if n := len(b.rows); n > 0 {
+		whole = int(b.rows[n-1].end)
+	}
+	for i := range b.cells[:min(whole, sampleCells)] {
 		c := &b.cells[i]
 		out[c.col].add(b.value(c), c.mask)
 	}
