@@ -3,7 +3,7 @@ package plane
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base64"
+	"encoding/base32"
 	"hash"
 	"strconv"
 	"unicode/utf8"
@@ -66,13 +66,15 @@ func runes(value []byte, n int) int {
 }
 
 // pseudoOp replaces a value by a token: HMAC-SHA-256 under the agreement's
-// key, over the name space and the value, cut to 144 bits in base64url. The
-// empty value stays empty.
+// key, over the name space and the value, cut to 128 bits: 26 letters and
+// digits, which no spreadsheet takes for a number or a formula. The empty
+// value stays empty.
 type pseudoOp struct{ group string }
 
 const (
 	pseudoDomain = "corridor/plane/pseudonym/v1\x00"
-	pseudoBytes  = 18 // 144 bits: 24 characters of base64url
+	pseudoBytes  = 16
+	pseudoDigits = "abcdefghijklmnopqrstuvwxyz234567"
 )
 
 func (p pseudoOp) bind(column string, key []byte) transformer {
@@ -82,11 +84,12 @@ func (p pseudoOp) bind(column string, key []byte) transformer {
 	}
 	outer := hmac.New(sha256.New, key)
 	outer.Write([]byte(pseudoDomain + space))
-	return &pseudonym{mac: hmac.New(sha256.New, outer.Sum(nil))}
+	return &pseudonym{mac: hmac.New(sha256.New, outer.Sum(nil)), enc: base32.NewEncoding(pseudoDigits).WithPadding(base32.NoPadding)}
 }
 
 type pseudonym struct {
-	mac hash.Hash
+	mac hash.Hash // its keyed states are kept over Reset
+	enc *base32.Encoding
 	sum [sha256.Size]byte
 }
 
@@ -97,7 +100,7 @@ func (p *pseudonym) transform(dst, value []byte) ([]byte, error) {
 	p.mac.Reset()
 	p.mac.Write(value)
 	sum := p.mac.Sum(p.sum[:0])
-	return base64.RawURLEncoding.AppendEncode(dst, sum[:pseudoBytes]), nil
+	return p.enc.AppendEncode(dst, sum[:pseudoBytes]), nil
 }
 
 // prefixOp keeps the first characters.
