@@ -325,9 +325,11 @@ func TestManyMessagesFewWorkers(t *testing.T) {
 		}})()
 		time.Sleep(time.Minute)
 		settle()
+		mu.Lock()
 		if n := len(strings.Fields(got.String())); n != 40 || most > 3 {
 			t.Errorf("%d sent, %d at once", n, most)
 		}
+		mu.Unlock()
 		time.Sleep(time.Hour)
 		settle()
 		if !strings.HasSuffix(got.String(), " late") {
