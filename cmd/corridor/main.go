@@ -31,6 +31,8 @@ type cli struct {
 	Check        checkCmd        `cmd:"" help:"Ask the law of both sides whether a transfer may go ahead, and why."`
 	Packs        packsCmd        `cmd:"" help:"Lint, test, list and show rule packs."`
 	Scan         scanCmd         `cmd:"" help:"Look into a file: which columns hold what, how many people, which facts follow."`
+	Demo         demoCmd         `cmd:"" help:"Show one real exchange from China to Kazakhstan, on this machine."`
+	Serve        serveCmd        `cmd:"" help:"Run a node."`
 	Init         initCmd         `cmd:"" help:"Make a node: directory, configuration, keys, database."`
 	Peers        peersCmd        `cmd:"" help:"Edit and show the participants that a node knows."`
 	Status       statusCmd       `cmd:"" help:"Ask a running node how it is."`

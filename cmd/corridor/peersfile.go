@@ -77,28 +77,13 @@ func (l *peerList) Lookup(ctx context.Context, did string) (identity.Peer, error
 		Fix: "the operator adds it with: corridor peers add"}
 }
 
-// Participant implements exchange.Directory.
-func (l *peerList) Participant(ctx context.Context, did string) (corridor.Participant, error) {
-	p, err := l.Lookup(ctx, did)
-	if corridor.KindOf(err) == corridor.Forbidden {
-		err = corridor.E(corridor.NotFound, "%w", err)
-	}
-	return p.Participant, err
-}
-
-// Participants implements exchange.Directory: all known peers in the order of
-// their DIDs.
-func (l *peerList) Participants(context.Context) ([]corridor.Participant, error) {
+// All lists the known peers; nobody is known while the file is wrong.
+func (l *peerList) All() []identity.Peer {
 	peers, err := l.load()
 	if err != nil {
-		return nil, err
+		return []identity.Peer{}
 	}
-	out := make([]corridor.Participant, len(peers))
-	for i, p := range peers {
-		out[i] = p.Participant
-	}
-	slices.SortFunc(out, func(a, b corridor.Participant) int { return strings.Compare(a.DID, b.DID) })
-	return out, nil
+	return slices.Clone(peers)
 }
 
 // parsePeers reads the list strictly.
@@ -139,6 +124,33 @@ func checkPeer(at string, p identity.Peer) error {
 	return nil
 }
 
+// peerLine is a participant as the file shows it. A list that is stated to be
+// empty is written; one that is not stated is left out.
+type peerLine struct {
+	DID          string    `yaml:"did"`
+	Name         string    `yaml:"name,omitempty"`
+	Jurisdiction string    `yaml:"jurisdiction"`
+	Type         string    `yaml:"type,omitempty"`
+	Traits       *[]string `yaml:"traits,omitempty"`
+	Flags        *[]string `yaml:"flags,omitempty"`
+	Address      string    `yaml:"address,omitempty"`
+	LogVKey      string    `yaml:"log_vkey,omitempty"`
+}
+
+func peersOut(peers []identity.Peer) map[string][]peerLine {
+	stated := func(list []string) *[]string {
+		if list == nil {
+			return nil
+		}
+		return &list
+	}
+	var lines []peerLine
+	for _, p := range peers {
+		lines = append(lines, peerLine{p.DID, p.Name, p.Jurisdiction, p.Type, stated(p.Traits), stated(p.Flags), p.Address, p.LogVKey})
+	}
+	return map[string][]peerLine{"peers": lines}
+}
+
 // addPeer writes the list with one more participant: a new file is put in
 // the old one's place, so that a reader sees one or the other, whole.
 func addPeer(path string, p identity.Peer) error {
@@ -155,7 +167,7 @@ func addPeer(path string, p identity.Peer) error {
 			return &corridor.Error{Kind: corridor.Conflict, Where: path, Msg: p.DID + " is already known", Fix: "edit the file to change it"}
 		}
 	}
-	out, err := yaml.Dump(peersDoc{Peers: append(peers, p)})
+	out, err := yaml.Dump(peersOut(append(peers, p)))
 	if err != nil {
 		return fmt.Errorf("the list of peers: %w", err)
 	}

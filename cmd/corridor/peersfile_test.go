@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -18,13 +19,14 @@ func TestRunningNodeNoticesANewPeer(t *testing.T) {
 	}
 	for i, p := range []identity.Peer{
 		{Participant: corridor.Participant{DID: "did:web:a.example", Jurisdiction: "CN", Name: "甲"}},
-		{Participant: corridor.Participant{DID: "did:web:b.example", Jurisdiction: "KZ"}, Address: "https://b.example/dsp/2025-1"},
+		{Participant: corridor.Participant{DID: "did:web:b.example", Jurisdiction: "KZ"}, Address: "https://b.example/dsp/2025-1", LogVKey: "b.example/log+1+A"},
+		{Participant: corridor.Participant{DID: "did:web:c.example", Jurisdiction: "UZ", Type: "private", Flags: []string{}}},
 	} {
 		if err := addPeer(path, p); err != nil {
 			t.Fatal(err)
 		}
 		got, err := list.Lookup(t.Context(), p.DID)
-		if err != nil || got.Jurisdiction != p.Jurisdiction || got.Name != p.Name || got.Address != p.Address {
+		if err != nil || !reflect.DeepEqual(got, p) {
 			t.Errorf("peer %d: %+v, %v", i, got, err)
 		}
 	}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"corridor"
+)
+
+// demoCmd shows one exchange from end to end.
+type demoCmd struct {
+	Data string `type:"path" help:"A CSV, JSON Lines or Parquet file of yours, instead of the demo's own." placeholder:"FILE"`
+	Out  string `type:"path" help:"Directory for all that the demo leaves. Default: corridor-demo, or the next free name." placeholder:"DIR"`
+	JSON bool   `help:"Print one line of JSON for each step."`
+	Keep bool   `help:"Leave both nodes serving until Ctrl-C."`
+	Lang string `default:"en" enum:"en,zh,ru" help:"Language: en, zh or ru."`
+}
+
+// Help gives examples.
+func (demoCmd) Help() string {
+	return `Examples:
+  corridor demo
+  corridor demo --data shipments.csv --lang zh
+  corridor demo --json --out /tmp/demo
+Two nodes, China and Kazakhstan, and a witness in a third country run in this process and speak over loopback HTTP.
+Exit code 0 only if every step held.`
+}
+
+// demo is one run: what the steps share, in the order in which they fill it.
+type demo struct {
+	ctx   context.Context
+	show  *show
+	words speaker
+	dir   string
+	keep  bool
+
+	ownFile bool   // the file is the demo's own
+	file    string // what is exchanged
+	scene   demoScene
+	subject demoSubject
+	outcome demoOutcome
+}
+
+// demoSteps is the demo's table of contents.
+func demoSteps() []struct {
+	id  string
+	run func(*demo) error
+} {
+	return []struct {
+		id  string
+		run func(*demo) error
+	}{
+		{"nodes", (*demo).openScene},
+		{"scan", (*demo).scanFile},
+		{"law", (*demo).askLaw},
+		{"publish", (*demo).publish},
+		{"discover", (*demo).discover},
+		{"negotiate", (*demo).negotiate},
+		{"transfer", (*demo).transfer},
+		{"receipts", (*demo).readReceipts},
+		{"cosign", (*demo).readCosignatures},
+		{"bundle", (*demo).proveOffline},
+		{"refused", (*demo).beRefused},
+		{"tamper", (*demo).tamper},
+	}
+}
+
+// Run runs the steps. Every step asserts what it shows; the first that does
+// not hold ends the demo with exit code 1.
+func (c demoCmd) Run(a *app) error {
+	dir, err := demoPlace(c.Out)
+	if err != nil {
+		return err
+	}
+	d := &demo{ctx: a.ctx, show: newShow(a.stdout, c.JSON), words: newSpeaker(c.Lang), dir: dir, keep: c.Keep, file: c.Data, ownFile: c.Data == ""}
+	d.show.heading(d.words.t("title"), d.words.t("under", d.dir))
+	started := time.Now()
+	ctx, stop := context.WithCancel(a.ctx)
+	defer stop()
+	d.scene.group, d.scene.ctx = errgroup.WithContext(ctx)
+	err = d.steps()
+	if err == nil {
+		d.finish(time.Since(started))
+		if c.Keep {
+			<-a.ctx.Done()
+		}
+	}
+	stop()
+	if closing := d.scene.close(); err == nil {
+		err = closing
+	}
+	return err
+}
+
+// steps runs one step after the other.
+func (d *demo) steps() error {
+	for _, s := range demoSteps() {
+		d.show.begin(s.id, d.words.t(s.id))
+		if err := s.run(d); err != nil {
+			d.show.broke(err)
+			var e *corridor.Error
+			if s.id == "scan" && errors.As(err, &e) && e.Kind == corridor.Invalid {
+				return exit(exitUsage) // the user's file cannot be read: that is input, not a broken promise
+			}
+			return exit(exitFailed)
+		}
+		d.show.end()
+	}
+	return nil
+}
+
+// finish says what is left and what to try next.
+func (d *demo) finish(took time.Duration) {
+	s := d.show
+	left := map[string]string{"received": d.outcome.received, "bundle": d.outcome.bundle, "exporter": d.scene.exporter.cfg.dir, "importer": d.scene.importer.cfg.dir}
+	next := d.commands()
+	if s.json {
+		s.emit(map[string]any{"step": s.step + 1, "id": "done", "title": d.words.t("held", s.step, duration(took)), "ok": true, "ms": millis(took),
+			"detail": map[string]any{"out": d.dir, "left": left, "next": next}})
+		return
+	}
+	fmt.Fprintf(s.out, "\n%s\n\n%s\n", s.paint(bold+";"+green, d.words.t("held", s.step, duration(took))), d.words.t("left"))
+	s.table([][]string{
+		{d.words.t("received"), left["received"]},
+		{d.words.t("proof"), left["bundle"]},
+		{d.words.t("nodedata"), left["exporter"] + "  " + left["importer"]},
+	})
+	fmt.Fprintf(s.out, "\n%s\n", d.words.t("next"))
+	for _, line := range next {
+		fmt.Fprintln(s.out, "   "+s.paint(bold, line))
+	}
+	if d.keep {
+		fmt.Fprintf(s.out, "\n%s\n   %s\n   %s\n", d.words.t("keep"), d.scene.exporter.base, d.scene.importer.base)
+	}
+}
+
+// commands are three that can be pasted into the shell that ran the demo.
+func (d *demo) commands() []string {
+	me := invocation()
+	third := "serve --dir " + shellQuote(d.scene.importer.cfg.dir)
+	if d.keep {
+		third = "status --dir " + shellQuote(d.scene.importer.cfg.dir)
+	}
+	return []string{
+		me + " verify " + shellQuote(d.outcome.bundle),
+		me + " check --from CN --to KZ --purpose trade_logistics --file " + shellQuote(d.file),
+		me + " " + third,
+	}
+}
+
+// place names a file of the demo's directory.
+func (d *demo) place(name ...string) string {
+	return filepath.Join(append([]string{d.dir}, name...)...)
+}
