@@ -119,15 +119,9 @@ func (c packsTestCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	cases := lib.Cases()
-	if c.Cases != "" {
-		data, err := readInput(a, c.Cases)
-		if err != nil {
-			return err
-		}
-		if cases, err = law.ParseCases(c.Cases, data, ""); err != nil {
-			return err
-		}
+	cases, err := c.cases(a, lib)
+	if err != nil {
+		return err
 	}
 	if len(c.Only) > 0 {
 		for _, code := range c.Only {
@@ -156,6 +150,17 @@ func (c packsTestCmd) Run(a *app) error {
 		return exit(exitFailed)
 	}
 	return nil
+}
+
+func (c packsTestCmd) cases(a *app, lib *law.Library) ([]law.Case, error) {
+	if c.Cases == "" {
+		return lib.Cases()
+	}
+	data, err := readInput(a, c.Cases)
+	if err != nil {
+		return nil, err
+	}
+	return law.ParseCases(c.Cases, data, "")
 }
 
 type packsListCmd struct {

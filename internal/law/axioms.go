@@ -24,6 +24,9 @@ func (l *Library) compileAxioms(s *scope) {
 			a.shapeClose(s)
 		}
 	}
+	if len(s.table.atoms) > maxAtoms || len(l.vocab.axioms) > maxAtoms {
+		s.r.failAt(place{file: s.r.file}, "use fewer axioms", "%d axioms with %d different tests are over the limit of %d", len(l.vocab.axioms), len(s.table.atoms), maxAtoms)
+	}
 	l.axioms = &axioms{list: l.vocab.axioms, table: s.table}
 }
 

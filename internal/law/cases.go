@@ -1,7 +1,9 @@
 package law
 
 import (
+	"errors"
 	"fmt"
+	"path"
 	"slices"
 
 	"go.yaml.in/yaml/v4"
@@ -190,15 +192,20 @@ func (l *Library) differs(c Case, d corridor.Decision) string {
 	return ""
 }
 
-// Cases gives the packs' own cases, in the order of the packs' ids.
-func (l *Library) Cases() []Case {
+// Cases reads the packs' own cases, in the order of the packs' ids.
+func (l *Library) Cases() ([]Case, error) {
 	var out []Case
+	var errs []error
 	for _, info := range l.Packs() {
-		for _, p := range l.packs {
-			if p.id == info.ID {
-				out = append(out, p.cases...)
-			}
+		p := l.byJurisdiction[info.Jurisdiction]
+		if p.cases == nil {
+			continue
 		}
+		r := &reader{file: path.Join(p.id, "cases.yaml")}
+		if root := r.parse(p.cases); root != nil {
+			out = append(out, r.cases(root, l.atlas, p.jurisdiction)...)
+		}
+		errs = append(errs, r.errs...)
 	}
-	return out
+	return out, errors.Join(errs...)
 }

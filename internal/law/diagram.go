@@ -18,7 +18,7 @@ const (
 // Limits on one diagram. A pack that needs more is refused.
 const (
 	maxNodes = 50_000
-	maxSteps = 4_000_000
+	maxSteps = 500_000
 )
 
 // diagram is an ordered, reduced, hash-consed multi-valued decision diagram

@@ -1,6 +1,7 @@
 package law
 
 import (
+	"errors"
 	"slices"
 	"sync"
 
@@ -18,7 +19,18 @@ func (l *Library) finish() error {
 			p.sides[s] = l.epochs(p, side)
 		}
 	}
-	return nil
+	// The newest law is built now, so that a pack too large to be decided
+	// exactly is refused when it is loaded. Older law is built when asked for.
+	errs := make([]error, len(l.packs))
+	parallel(len(l.packs), func(i int) {
+		for s := range sides {
+			newest := l.packs[i].sides[s]
+			if _, err := newest[len(newest)-1].cell().diagrams(); err != nil && errs[i] == nil {
+				errs[i] = err
+			}
+		}
+	})
+	return errors.Join(errs...)
 }
 
 var sides = [2]corridor.Side{corridor.Export, corridor.Import}

@@ -31,6 +31,9 @@ type atom struct {
 // maxFormula bounds a condition with all its named conditions written out.
 const maxFormula = 4000
 
+// maxFormulas bounds all conditions of one pack together.
+const maxFormulas = 200_000
+
 func (l *atomTable) constant(b bool) *formula {
 	if b {
 		return &formula{op: opTrue, size: 1}

@@ -44,7 +44,6 @@ type PackInfo struct {
 	Rules        int                           `json:"rules"`
 	Sides        []corridor.Side               `json:"sides"`
 	Status       map[corridor.SourceStatus]int `json:"status"` // rules by strength of source
-	Cases        int                           `json:"cases"`
 }
 
 // Deadline is the time that the law gives for an obligation.
@@ -109,7 +108,7 @@ func (l *Library) Packs() []PackInfo {
 	out := []PackInfo{}
 	for _, p := range l.packs {
 		info := PackInfo{ID: p.id, Jurisdiction: p.jurisdiction, Version: p.version, Digest: p.digest, Title: p.title,
-			Rules: len(p.rules), Status: map[corridor.SourceStatus]int{}, Cases: len(p.cases)}
+			Rules: len(p.rules), Status: map[corridor.SourceStatus]int{}}
 		for _, side := range []corridor.Side{corridor.Export, corridor.Import} {
 			if slices.ContainsFunc(p.rules, func(u *rule) bool { return u.on(side) }) {
 				info.Sides = append(info.Sides, side)

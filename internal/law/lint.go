@@ -24,6 +24,32 @@ type Finding struct {
 // between editions of a list, and sides that are too large to decide exactly.
 func Lint(fsys fs.FS) (*Library, []Finding) {
 	l, errs := load(fsys)
+	if l != nil {
+		if _, err := l.Cases(); err != nil {
+			errs = append(errs, unjoin(err)...)
+		}
+	}
+	out := failures(errs)
+	if l == nil {
+		return nil, out
+	}
+	for _, p := range l.packs {
+		t := &linter{pack: p, lib: l, rules: map[*rule]*seen{}}
+		t.run()
+		out = append(out, t.out...)
+	}
+	return l, out
+}
+
+func unjoin(err error) []error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		return many.Unwrap()
+	}
+	return []error{err}
+}
+
+// failures makes findings of errors.
+func failures(errs []error) []Finding {
 	var out []Finding
 	for _, err := range errs {
 		f := Finding{Error: true, Msg: err.Error()}
@@ -36,15 +62,7 @@ func Lint(fsys fs.FS) (*Library, []Finding) {
 		}
 		out = append(out, f)
 	}
-	if l == nil {
-		return nil, out
-	}
-	for _, p := range l.packs {
-		t := &linter{pack: p, lib: l, rules: map[*rule]*seen{}}
-		t.run()
-		out = append(out, t.out...)
-	}
-	return l, out
+	return out
 }
 
 // seen is what a rule did in any epoch on any of its sides.

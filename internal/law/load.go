@@ -48,14 +48,11 @@ func load(fsys fs.FS) (*Library, []error) {
 		return nil, []error{err}
 	}
 	l := &Library{atlas: newAtlas(), byJurisdiction: map[string]*pack{}, records: map[string]*record{}}
-	if errs := l.readShared(raw); len(errs) > 0 {
-		return nil, errs
-	}
-	readers := l.readPacks(raw)
+	readers := l.readAll(raw)
 	if errs := collect(readers); len(errs) > 0 {
 		return nil, errs
 	}
-	if errs := l.assemble(raw, readers); len(errs) > 0 {
+	if errs := l.assemble(raw, readers[len(sharedFiles):]); len(errs) > 0 {
 		return nil, errs
 	}
 	return l, nil
@@ -124,23 +121,36 @@ func readOne(fsys fs.FS, name string) ([]byte, error) {
 	return data, nil
 }
 
-func (l *Library) readShared(raw *files) []error {
-	var readers []*reader
-	read := func(name string, decode func(*reader, *yaml.Node)) {
-		if data, ok := raw.shared[name]; ok {
-			r := &reader{file: name}
-			readers = append(readers, r)
+// readAll decodes the shared files and every pack, as many at once as there
+// are cores. The readers come in the order of sharedFiles, then of the packs.
+func (l *Library) readAll(raw *files) []*reader {
+	l.profiles, l.calendars = map[string]*profile{}, map[string]*calendar{}
+	decode := []func(*reader, *yaml.Node){
+		func(r *reader, n *yaml.Node) { l.vocab = r.vocabulary(n) },
+		func(r *reader, n *yaml.Node) { l.obligations = r.obligations(n) },
+		func(r *reader, n *yaml.Node) { l.profiles = r.profiles(n) },
+		func(r *reader, n *yaml.Node) { l.calendars = r.calendars(n) },
+	}
+	l.packs = make([]*pack, len(raw.packs))
+	readers := make([]*reader, len(sharedFiles)+len(raw.packs))
+	parallel(len(readers), func(i int) {
+		// The packs come first: they take longest.
+		if i < len(raw.packs) {
+			r := &reader{file: path.Join(raw.packs[i].dir, "pack.yaml")}
+			readers[len(sharedFiles)+i] = r
+			l.packs[i] = r.readPack(raw, raw.packs[i], l.atlas)
+			return
+		}
+		i -= len(raw.packs)
+		r := &reader{file: sharedFiles[i]}
+		readers[i] = r
+		if data, ok := raw.shared[r.file]; ok {
 			if root := r.parse(data); root != nil {
-				decode(r, root)
+				decode[i](r, root)
 			}
 		}
-	}
-	l.profiles, l.calendars = map[string]*profile{}, map[string]*calendar{}
-	read(sharedFiles[0], func(r *reader, n *yaml.Node) { l.vocab = r.vocabulary(n) })
-	read(sharedFiles[1], func(r *reader, n *yaml.Node) { l.obligations = r.obligations(n) })
-	read(sharedFiles[2], func(r *reader, n *yaml.Node) { l.profiles = r.profiles(n) })
-	read(sharedFiles[3], func(r *reader, n *yaml.Node) { l.calendars = r.calendars(n) })
-	return collect(readers)
+	})
+	return readers
 }
 
 // parallel runs f(0..n-1) on the available cores.
@@ -161,32 +171,17 @@ func parallel(n int, f func(i int)) {
 	wg.Wait()
 }
 
-func (l *Library) readPacks(raw *files) []*reader {
-	readers := make([]*reader, len(raw.packs))
-	l.packs = make([]*pack, len(raw.packs))
-	parallel(len(raw.packs), func(i int) {
-		src := raw.packs[i]
-		r := &reader{file: path.Join(src.dir, "pack.yaml")}
-		readers[i] = r
-		root := r.parse(src.pack)
-		if root == nil {
-			return
-		}
-		p := r.pack(root, l.atlas)
-		if p.id != src.dir && p.id != "" {
-			r.fail(root, "rename one of them", "pack %q lies in the directory %q", p.id, src.dir)
-		}
-		p.digest = digest(raw, src)
-		l.packs[i] = p
-		if src.cases != nil {
-			r.file = path.Join(src.dir, "cases.yaml")
-			if root := r.parse(src.cases); root != nil {
-				p.cases = r.cases(root, l.atlas, p.jurisdiction)
-			}
-			r.file = path.Join(src.dir, "pack.yaml")
-		}
-	})
-	return readers
+func (r *reader) readPack(raw *files, src packFiles, a *atlas) *pack {
+	root := r.parse(src.pack)
+	if root == nil {
+		return nil
+	}
+	p := r.pack(root, a)
+	if p.id != src.dir && p.id != "" {
+		r.fail(root, "rename one of them", "pack %q lies in the directory %q", p.id, src.dir)
+	}
+	p.digest, p.cases = digest(raw, src), src.cases
+	return p
 }
 
 // digest names the edition of a pack by everything that decides with it: the
@@ -297,6 +292,17 @@ func (s *scope) compilePack() {
 				u.results[i].when = s.table.constant(true)
 			}
 		}
+	}
+	total := 0
+	for _, u := range s.pack.rules {
+		for _, f := range u.formulas() {
+			if f != nil {
+				total += f.size
+			}
+		}
+	}
+	if total > maxFormulas {
+		s.r.failAt(s.pack.place, "split the pack", "the conditions with their named parts written out have %d nodes, over the limit of %d", total, maxFormulas)
 	}
 	if n := len(s.table.atoms); n > maxAtoms {
 		s.r.failAt(s.pack.place, "split the pack", "%d different tests are over the limit of %d", n, maxAtoms)

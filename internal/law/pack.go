@@ -39,7 +39,7 @@ type pack struct {
 	silence      map[corridor.Side]*silence
 	rules        []*rule
 	byID         map[string]*rule
-	cases        []Case
+	cases        []byte // cases.yaml, read when asked for
 	table        *atomTable
 	sides        [2][]epoch // export, import
 }

@@ -229,15 +229,30 @@ func (p *prepared) questions() []corridor.Question {
 		}
 	}
 	slices.SortStableFunc(list, func(a, b scored) int { return cmp.Compare(a.cost, b.cost) })
+	open := p.openRules(m)
 	var out []corridor.Question
 	for _, s := range list {
-		out = append(out, p.question(s.level, m))
+		out = append(out, p.question(s.level, open))
+	}
+	return out
+}
+
+// openRules lists the rules of which it is open whether they apply or what
+// they yield.
+func (p *prepared) openRules(m *marks) []*prule {
+	var out []*prule
+	undecided := func(root int32) bool { return p.graph.d.reach(root, p.masks, m).real() == end(yes)|end(no) }
+	for i := range p.g.rules {
+		gr := &p.graph.rules[i]
+		if undecided(gr.applies) || slices.ContainsFunc(gr.results, undecided) {
+			out = append(out, &p.g.rules[i])
+		}
 	}
 	return out
 }
 
 // question words the question about one level.
-func (p *prepared) question(level int, m *marks) corridor.Question {
+func (p *prepared) question(level int, open []*prule) corridor.Question {
 	l := p.g.lib
 	v := l.vars[p.g.part.levels[level].v]
 	var q corridor.Question
@@ -261,16 +276,8 @@ func (p *prepared) question(level int, m *marks) corridor.Question {
 			q.Options = p.options(level, v)
 		}
 	}
-	for i := range p.g.rules {
-		r, gr := &p.g.rules[i], &p.graph.rules[i]
-		if !r.uses[level] {
-			continue
-		}
-		open := p.graph.d.reach(gr.applies, p.masks, m).real() == end(yes)|end(no)
-		for _, res := range gr.results {
-			open = open || p.graph.d.reach(res, p.masks, m).real() == end(yes)|end(no)
-		}
-		if open {
+	for _, r := range open {
+		if r.uses[level] {
 			q.Rules = append(q.Rules, r.id)
 			q.Citations = addCites(q.Citations, r.cites)
 		}
