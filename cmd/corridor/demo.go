@@ -14,8 +14,8 @@ import (
 
 // demoCmd shows one exchange from end to end.
 type demoCmd struct {
-	Data string `type:"path" help:"A CSV, JSON Lines or Parquet file of yours, instead of the demo's own." placeholder:"FILE"`
-	Out  string `type:"path" help:"Directory for all that the demo leaves. Default: corridor-demo, or the next free name." placeholder:"DIR"`
+	Data string `help:"A CSV, JSON Lines or Parquet file of yours, instead of the demo's own." placeholder:"FILE"`
+	Out  string `help:"Directory for all that the demo leaves. Default: corridor-demo, or the next free name." placeholder:"DIR"`
 	JSON bool   `help:"Print one line of JSON for each step."`
 	Keep bool   `help:"Leave both nodes serving until Ctrl-C."`
 	Lang string `default:"en" enum:"en,zh,ru" help:"Language: en, zh or ru."`
@@ -120,8 +120,8 @@ func (d *demo) finish(took time.Duration) {
 	left := map[string]string{"received": d.outcome.received, "bundle": d.outcome.bundle, "exporter": d.scene.exporter.cfg.dir, "importer": d.scene.importer.cfg.dir}
 	next := d.commands()
 	if s.json {
-		s.emit(map[string]any{"step": s.step + 1, "id": "done", "title": d.words.t("held", s.step, duration(took)), "ok": true, "ms": millis(took),
-			"detail": map[string]any{"out": d.dir, "left": left, "next": next}})
+		s.emit(stepLine{Step: s.step + 1, ID: "done", Title: d.words.t("held", s.step, duration(took)), OK: true, MS: millis(took),
+			Detail: map[string]any{"out": d.dir, "left": left, "next": next}})
 		return
 	}
 	fmt.Fprintf(s.out, "\n%s\n\n%s\n", s.paint(bold+";"+green, d.words.t("held", s.step, duration(took))), d.words.t("left"))

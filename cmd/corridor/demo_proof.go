@@ -108,7 +108,11 @@ func (d *demo) proveOffline() error {
 		return fmt.Errorf("the bundle does not verify: %s", report.Summary)
 	}
 	d.show.say(d.words.t("bundle.done", d.outcome.bundle, megabytes(int64(len(raw))), len(report.Checks)))
-	d.show.aside(report.Summary)
+	for _, c := range report.Checks {
+		if c.Note {
+			d.show.aside(c.What + ": " + c.Detail)
+		}
+	}
 	d.show.note("file", d.outcome.bundle)
 	d.show.note("bytes", len(raw))
 	d.show.note("checks", len(report.Checks))
@@ -172,7 +176,7 @@ func (d *demo) tamper() error {
 	if report.OK || len(failed) == 0 {
 		return fmt.Errorf("a bundle with byte %d flipped verifies", at)
 	}
-	d.show.mark(red, "x", d.words.t("tamper.done", at, len(raw), failed[0].What+": "+failed[0].Detail))
+	d.show.mark(red, "x", d.words.t("tamper.done", at, len(raw), len(failed), failed[0].What+": "+failed[0].Detail))
 	d.show.note("byte", at)
 	d.show.note("failed", len(failed))
 	d.show.note("check", failed[0].ID)

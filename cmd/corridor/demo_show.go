@@ -87,7 +87,7 @@ func (s *show) begin(id, title string) {
 func (s *show) end() {
 	took := time.Since(s.started)
 	if s.json {
-		s.emit(map[string]any{"step": s.step, "id": s.id, "title": s.title, "ok": true, "ms": millis(took), "detail": s.detail})
+		s.emit(stepLine{Step: s.step, ID: s.id, Title: s.title, OK: true, MS: millis(took), Detail: s.detail})
 		return
 	}
 	s.clear()
@@ -97,16 +97,26 @@ func (s *show) end() {
 // broke closes a step that did not hold.
 func (s *show) broke(err error) {
 	if s.json {
-		s.emit(map[string]any{"step": s.step, "id": s.id, "title": s.title, "ok": false,
-			"ms": millis(time.Since(s.started)), "error": err.Error(), "detail": s.detail})
+		s.emit(stepLine{Step: s.step, ID: s.id, Title: s.title, MS: millis(time.Since(s.started)), Error: err.Error(), Detail: s.detail})
 		return
 	}
 	s.clear()
 	fmt.Fprintf(s.out, "   %s %s\n", s.paint(red, "FAILED"), err)
 }
 
+// stepLine is one step as a program reads it.
+type stepLine struct {
+	Step   int            `json:"step"`
+	ID     string         `json:"id"`
+	Title  string         `json:"title"`
+	OK     bool           `json:"ok"`
+	MS     float64        `json:"ms"`
+	Error  string         `json:"error,omitempty"`
+	Detail map[string]any `json:"detail"`
+}
+
 // emit writes one JSON line.
-func (s *show) emit(v any) {
+func (s *show) emit(v stepLine) {
 	enc := json.NewEncoder(s.out)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(v) // a reader that went away must not stop the demo

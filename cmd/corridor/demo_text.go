@@ -87,13 +87,13 @@ func demoTexts() map[string]corridor.Text {
 		"bundle":      {EN: "The proof verifies offline", ZH: "证明可离线验证", RU: "Доказательство проверяется без сети"},
 		"bundle.done": {EN: "%s (%s): %d checks, all hold, no network used", ZH: "%s（%s）：%d 项检查全部通过，未使用网络", RU: "%s (%s): проверок: %d, все сошлись, без сети"},
 
-		"refused":       {EN: "The same exchange with a forbidden class of data is refused", ZH: "同样的交换若含禁止出境的数据，则被拒绝", RU: "Тот же обмен с запрещённым классом данных получает отказ"},
-		"refused.what":  {EN: "The officer adds one fact: the file holds state secrets. The importer asks again.", ZH: "负责人补充一项事实：文件含国家秘密。使用方再次请求。", RU: "Ответственный добавляет один факт: в файле государственная тайна. Получатель просит снова."},
+		"refused":       {EN: "The same exchange for a forbidden purpose is refused", ZH: "同样的交换若用于被禁止的目的，则被拒绝", RU: "Тот же обмен для запрещённой цели получает отказ"},
+		"refused.what":  {EN: "The importer asks for the same data again, now to answer the request of a foreign court or authority.", ZH: "使用方再次请求同一数据，这次是为了答复外国司法或者执法机构的要求。", RU: "Получатель снова просит те же данные, теперь чтобы ответить на запрос иностранного суда или органа."},
 		"refused.done":  {EN: "Ended before any byte moved. %s", ZH: "在任何数据移动之前即告终止。%s", RU: "Закончено до первого байта. %s"},
 		"refused.proof": {EN: "The refusal is a receipt too: entry %d of the exporter's log.", ZH: "拒绝同样留有收据：提供方日志第 %d 条。", RU: "Отказ тоже расписка: запись %d в журнале отправителя."},
 
 		"tamper":      {EN: "A bundle with one flipped byte fails", ZH: "仅改动一个字节，验证即失败", RU: "Один изменённый байт, и проверка не проходит"},
-		"tamper.done": {EN: "byte %d of %d: %s", ZH: "第 %d 字节（共 %d）：%s", RU: "байт %d из %d: %s"},
+		"tamper.done": {EN: "byte %d of %d: %d checks fail, the first: %s", ZH: "第 %d 字节（共 %d）：%d 项检查不通过，首先是：%s", RU: "байт %d из %d: не прошло проверок: %d, первая: %s"},
 
 		"held":     {EN: "All %d steps held, in %s.", ZH: "全部 %d 个步骤均成立，用时 %s。", RU: "Все шаги (%d) выполнены за %s."},
 		"left":     {EN: "Left for you:", ZH: "为您保留：", RU: "Осталось для вас:"},
