@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Character classes of a value, collected while it is parsed so that most
@@ -108,27 +106,34 @@ type source interface {
 const inFlight = 3
 
 // pump runs src in its own goroutine and hands its batches to sink in order.
+// When it returns early, src may still be inside one Read; it makes no other.
 func pump(ctx context.Context, src source, sink func(*batch) error) error {
-	g, ctx := errgroup.WithContext(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	full := make(chan *batch, inFlight)
 	free := make(chan *batch, inFlight)
 	for range inFlight {
 		free <- new(batch)
 	}
-	g.Go(func() error {
-		defer close(full)
-		return produce(ctx, src, free, full)
-	})
-	g.Go(func() error {
-		for b := range full {
+	ended := make(chan error, 1)
+	go func() {
+		ended <- produce(ctx, src, free, full)
+		close(full)
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case b, more := <-full:
+			if !more {
+				return <-ended
+			}
 			if err := sink(b); err != nil {
 				return err
 			}
 			free <- b // never blocks: there are inFlight batches in all
 		}
-		return nil
-	})
-	return g.Wait()
+	}
 }
 
 func produce(ctx context.Context, src source, free <-chan *batch, full chan<- *batch) error {

@@ -277,6 +277,19 @@ func TestAScanStopsWhenItIsTold(t *testing.T) {
 	}
 }
 
+func TestAScanStopsEvenWhileTheReaderIsStuck(t *testing.T) {
+	r, w := io.Pipe()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		fmt.Fprint(w, "a,b\n"+strings.Repeat("1,2\n", sampleSize))
+		cancel()
+	}()
+	if _, err := Reader(ctx, r, "csv", Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
 type failing struct{ r io.Reader }
 
 var errDisk = errors.New("the disk is gone")

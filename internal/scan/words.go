@@ -73,7 +73,7 @@ func texts() dictionary {
 	return dictionary{
 		"why_check":      {EN: "%s of %s values pass the check digit of the %s", ZH: "%[2]s 个值中有 %[1]s 个通过%[3]s的校验位", RU: "контрольный знак (%[3]s) сходится у %[1]s из %[2]s значений"},
 		"why_form":       {EN: "%s of %s values have the form of: %s", ZH: "%[2]s 个值中有 %[1]s 个符合%[3]s的格式", RU: "%[1]s из %[2]s значений имеют вид: %[3]s"},
-		"why_header":     {EN: "%[2]s by the header; %[1]d %% of the values fit", ZH: "列名表明是%[2]s；%[1]d%% 的值相符", RU: "по заголовку: %[2]s; подходят %[1]d %% значений"},
+		"why_header":     {EN: "%[2]s by the header; the values fit to %[1]d %%", ZH: "列名表明是%[2]s；值的吻合度为 %[1]d%%", RU: "по заголовку: %[2]s; значения подходят на %[1]d %%"},
 		"why_patronymic": {EN: "%s of %s values hold a patronymic", ZH: "%[2]s 个值中有 %[1]s 个含父称", RU: "в %s из %s значений есть отчество"},
 		"why_surname_han": {EN: "%s of %s values are two to four Han characters with a common surname first", ZH: "%[2]s 个值中有 %[1]s 个是以常见姓氏开头的二至四个汉字",
 			RU: "%s из %s значений: два-четыре иероглифа, первый - частая фамилия"},
