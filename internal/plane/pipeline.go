@@ -224,10 +224,9 @@ func deliver(ctx context.Context, head []byte, lines int64, order <-chan *piece,
 			}
 			return p.err
 		}
-		if err := out.write(head, 0); err != nil {
-			return err
+		if head != nil {
+			p.out, head = append(head, p.out...), nil
 		}
-		head = nil
 		if err := out.write(p.out, p.rows); err != nil {
 			return err
 		}

@@ -117,11 +117,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve opens the grant and runs the stream. Every error before the stream's
 // first byte is an HTTP answer; every later one cuts the connection.
 func (h *Handler) serve(ctx context.Context, s *stream, r *http.Request, token string) {
-	err := h.open(ctx, s, r, token)
-	if s.src != nil {
-		defer s.src.Close()
-	}
-	if err != nil {
+	var err error
+	if s.grant, err = h.auth.Grant(ctx, s.transfer, token); err != nil {
 		fail(s.w, stopped(ctx, err))
 		return
 	}
@@ -133,21 +130,20 @@ func (h *Handler) serve(ctx context.Context, s *stream, r *http.Request, token s
 		fail(s.w, corridor.E(corridor.Unavailable, "the provider has no free stream"))
 		return
 	}
+	err = h.open(ctx, s, r)
+	if s.src != nil {
+		defer s.src.Close()
+	}
+	if err != nil {
+		s.log(err)
+		fail(s.w, stopped(ctx, err))
+		return
+	}
 	if !s.grant.ExpiresAt.IsZero() {
 		t := time.AfterFunc(time.Until(s.grant.ExpiresAt), func() { s.stop(corridor.E(corridor.Gone, "the agreement has run out")) })
 		defer t.Stop()
 	}
-	err = h.auth.Started(ctx, s.transfer, s.offset)
-	if err == nil {
-		err = s.run(ctx)
-		if err == nil {
-			err = s.finish(ctx)
-		}
-		if err != nil {
-			err = stopped(ctx, err)
-			h.auth.Failed(context.WithoutCancel(ctx), s.transfer, s.sink.bytes, err)
-		}
-	}
+	err = h.stream(ctx, s)
 	s.log(err)
 	switch {
 	case err == nil:
@@ -159,13 +155,25 @@ func (h *Handler) serve(ctx context.Context, s *stream, r *http.Request, token s
 	}
 }
 
-// open asks the Authority, opens what it grants, and reads what the request
-// wants of it.
-func (h *Handler) open(ctx context.Context, s *stream, r *http.Request, token string) error {
-	var err error
-	if s.grant, err = h.auth.Grant(ctx, s.transfer, token); err != nil {
+// stream runs what was opened and tells the Authority how it went.
+func (h *Handler) stream(ctx context.Context, s *stream) error {
+	if err := h.auth.Started(ctx, s.transfer, s.offset); err != nil {
 		return err
 	}
+	err := s.run(ctx)
+	if err == nil {
+		err = s.finish(ctx)
+	}
+	if err != nil {
+		err = stopped(ctx, err)
+		h.auth.Failed(context.WithoutCancel(ctx), s.transfer, s.sink.bytes, err)
+	}
+	return err
+}
+
+// open opens what is granted and reads what the request wants of it.
+func (h *Handler) open(ctx context.Context, s *stream, r *http.Request) error {
+	var err error
 	if s.grant.Source == nil {
 		return corridor.E(corridor.Internal, "the grant names no source")
 	}
@@ -235,7 +243,7 @@ func wanted(h http.Header, etag string) (int64, error) {
 	return n, nil
 }
 
-// entityTag names the outcome: same tag, same bytes.
+// entityTag names the outcome: same tag, same bytes, and the same faults.
 func entityTag(src Content, g Grant) (string, error) {
 	plan, err := g.Plan.Digest()
 	if err != nil {
@@ -245,7 +253,6 @@ func entityTag(src Content, g Grant) (string, error) {
 	if g.Plan.Pseudonymises() {
 		key = corridor.Commit(g.Key, []byte("key id")) // tells keys apart, does not tell the key
 	}
-	rows := g.MaxRows > 0
-	name := corridor.Digest(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%t", outcomeVersion, src.Version(), plan, key, rows))
+	name := corridor.Digest(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%d %d", outcomeVersion, src.Version(), plan, key, g.MaxBytes, g.MaxRows))
 	return `"` + strings.TrimPrefix(name, "sha256:")[:32] + `"`, nil
 }

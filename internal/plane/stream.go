@@ -142,7 +142,8 @@ func (s *stream) run(ctx context.Context) error {
 // depends on nothing that could be otherwise then.
 func (s *stream) remember(err error) {
 	var w *writeError
-	if !errors.As(err, &w) && corridor.KindOf(err) == corridor.Invalid {
+	k := corridor.KindOf(err)
+	if !errors.As(err, &w) && (k == corridor.Invalid || k == corridor.Forbidden) {
 		s.h.marks.fail(s.transfer, s.etag, err)
 	}
 }
