@@ -168,6 +168,10 @@ func (c *compiler) bareFact(e ast.Expr) *formula {
 // factOf finds the fact that an identifier names.
 func (c *compiler) factOf(e ast.Expr) *fact {
 	name := e.AsIdent()
+	if c.pack != nil && name == "date" {
+		c.fail(e, "give the rule in_force dates", "the flow's date decides which rules are in force; a condition may not test it")
+		return nil
+	}
 	f := c.vocab.byName[name]
 	if f == nil {
 		names := make([]string, 0, len(c.vocab.facts))
@@ -175,10 +179,6 @@ func (c *compiler) factOf(e ast.Expr) *fact {
 			names = append(names, f.Name)
 		}
 		c.fail(e, didYouMean(name, names), "unknown fact %q", name)
-		return nil
-	}
-	if c.pack != nil && f.Name == "date" {
-		c.fail(e, "give the rule in_force dates", "the flow's date decides which rules are in force; a condition may not test it")
 		return nil
 	}
 	return f
@@ -207,6 +207,9 @@ func (c *compiler) call(e ast.Expr) *formula {
 }
 
 func outsider(name string) string {
+	if name == operators.Conditional {
+		return "the operator ?:"
+	}
 	if sym, ok := operators.FindReverse(name); ok && sym != "" {
 		return "the operator " + sym
 	}

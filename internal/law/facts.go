@@ -119,9 +119,6 @@ func (in *inputs) frame() error {
 		e.Fix = "name the recipient's state as destination"
 		return e
 	}
-	if d := in.lib.vocab.byName["date"]; d != nil && d.Type == typeDate {
-		in.know(d.vars[0], between(int64(f.Date), int64(f.Date)))
-	}
 	return nil
 }
 
@@ -139,15 +136,15 @@ func (in *inputs) fact(name string, raw any) error {
 		}
 		return in.dotted(class, kind, name, raw)
 	}
+	if name == "origin" || name == "destination" || name == "date" {
+		return wrong(name, "set it on the flow itself", "it is part of the flow, not of its facts")
+	}
 	f := in.lib.vocab.byName[name]
 	if f == nil {
 		return in.unknownFact(name)
 	}
 	if f.derive != nil {
 		return wrong(name, "give "+f.derive.from+" instead", "it is computed and cannot be given")
-	}
-	if name == "origin" || name == "destination" || name == "date" {
-		return wrong(name, "set it on the flow itself", "it is part of the flow, not of its facts")
 	}
 	if f.Type == typeSet || f.Type == typeCountries {
 		return in.set(f, raw)

@@ -286,12 +286,12 @@ func (p *prepared) question(level int, open []*prule) corridor.Question {
 }
 
 // options lists the answers that are still possible; for a number the spans
-// that the law tells apart.
+// that the law tells apart, whatever else the axioms tell apart.
 func (p *prepared) options(level int, v *variable) []string {
 	l := &p.g.part.levels[level]
 	var out []string
-	for i, c := range l.cells {
-		if p.masks[level]>>c&1 == 0 {
+	for i := 0; i < len(l.cells); i++ {
+		if p.masks[level]>>l.cells[i]&1 == 0 {
 			continue
 		}
 		if v.kind == finite {
@@ -299,12 +299,22 @@ func (p *prepared) options(level int, v *variable) []string {
 			continue
 		}
 		lo, hi := l.span(i, v)
+		for i+1 < len(l.cells) && p.masks[level]>>l.cells[i+1]&1 != 0 && p.g.alike(level, l.cells[i], l.cells[i+1]) {
+			i++
+			_, hi = l.span(i, v)
+		}
 		out = append(out, spanText(v, lo, hi))
 	}
 	if v.optional && p.masks[level]>>l.none&1 != 0 {
 		out = append(out, "none")
 	}
 	return out
+}
+
+// alike says whether two classes are the same to every rule.
+func (g *program) alike(level int, a, b uint8) bool {
+	n := g.words
+	return slices.Equal(g.bits[level][int(a)*n:int(a)*n+n], g.bits[level][int(b)*n:int(b)*n+n])
 }
 
 // spanText writes a span of numbers or dates: 0..99999, or 100000.. .

@@ -110,7 +110,7 @@ func (in *inputs) state(rec *record, name string, raw any) error {
 		s, ok := el.(string)
 		i := slices.Index(rec.states, s)
 		if !ok || i < 0 {
-			return wrong(name, didYouMean(show(el), rec.states), "unknown state %s", show(el))
+			return wrong(name, didYouMean(s, rec.states), "unknown state %s", show(el))
 		}
 		x.set.add(i)
 	}
