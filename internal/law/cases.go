@@ -80,12 +80,14 @@ func (r *reader) cases(root *yaml.Node, a *atlas, jurisdiction string) []Case {
 
 func (r *reader) oneCase(n *yaml.Node, a *atlas, jurisdiction string) Case {
 	c := Case{Jurisdiction: jurisdiction, Assume: DefaultProfile, Where: r.at(n).String()}
-	side := func(n *yaml.Node) { c.Side = corridor.Side(r.choice(n, "side", "export", "import")) }
+	side := func(key string) field {
+		return field{key, false, func(n *yaml.Node) { c.Side = corridor.Side(r.choice(n, key, "export", "import")) }}
+	}
 	skip := func(*yaml.Node) {}
 	r.object(n, "a case",
 		field{"id", true, func(n *yaml.Node) { c.ID = r.name(n, "id") }},
 		field{"jurisdiction", false, func(n *yaml.Node) { c.Jurisdiction = r.str(n, "jurisdiction") }},
-		field{"side", false, side}, field{"direction", false, side},
+		side("side"), side("direction"),
 		field{"facts", true, func(n *yaml.Node) { c.Flow = r.flow(n, a) }},
 		field{"assume", false, func(n *yaml.Node) { c.Assume = r.str(n, "assume") }},
 		field{"expect", true, func(n *yaml.Node) {

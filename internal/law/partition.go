@@ -161,14 +161,6 @@ func (l *level) mask(x *values) uint64 {
 	return m
 }
 
-// all gives every class.
-func (l *level) all() uint64 {
-	if l.n == 64 {
-		return ^uint64(0)
-	}
-	return 1<<l.n - 1
-}
-
 // masks projects what is possible onto the classes of every level.
 func (p *partition) masks(vals []values) []uint64 {
 	out := make([]uint64, len(p.levels))

@@ -1,0 +1,92 @@
+package law_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"corridor"
+	"corridor/internal/law"
+	"corridor/packs"
+)
+
+func TestShippedPacksAreSound(t *testing.T) {
+	l, findings := law.Lint(packs.FS())
+	for _, f := range findings {
+		t.Errorf("%s: %s; %s", f.Where, f.Msg, f.Fix)
+	}
+	cases, err := l.Cases()
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("%d cases, %v", len(cases), err)
+	}
+	for _, r := range l.RunCases(cases) {
+		if !r.Passed {
+			t.Errorf("%s (%s): %s", r.Case.ID, r.Case.Where, r.Reason)
+		}
+	}
+}
+
+// TestQuestionsLeadToAnAnswer plays the person who answers each time the
+// first question with the most usual answer, and counts.
+func TestQuestionsLeadToAnAnswer(t *testing.T) {
+	l := library(t)
+	f := corridor.Flow{Date: day(t, "2026-11-24"), Origin: "CN", Destination: "KZ", Facts: corridor.Facts{"data_classes": []any{"personal"}}}
+	for asked := range 60 {
+		d, err := l.DecideSide(f, corridor.Export)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Outcome != corridor.Undetermined {
+			t.Logf("%s after %d questions", d.Outcome, asked)
+			return
+		}
+		q := d.Questions[0]
+		f.Facts = f.Facts.Clone()
+		switch {
+		case q.Member != "":
+			f.Facts[q.Fact] = []any{}
+		case q.Type == "country":
+			f.Facts[q.Fact] = "CN"
+		case q.Type == "int":
+			lo, _, _ := strings.Cut(q.Options[0], "..")
+			v, err := law.ParseValue(lo)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.Facts[q.Fact] = v
+		case q.Type == "bool":
+			f.Facts[q.Fact] = q.Options[0] == "true"
+		default:
+			f.Facts[q.Fact] = q.Options[0]
+		}
+	}
+	t.Error("sixty questions and no answer")
+}
+
+func TestDecisionsRunSideBySide(t *testing.T) {
+	l := library(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for _, origin := range []string{"CN", "RU", "KZ"} {
+				for _, destination := range []string{"KZ", "CN", "RU"} {
+					for _, d := range []string{"2019-06-01", "2026-07-01", "2026-11-24"} {
+						if origin == destination {
+							continue
+						}
+						f := corridor.Flow{Date: day(t, d), Origin: origin, Destination: destination, Assume: law.DefaultProfile,
+							Facts: corridor.Facts{"data_classes": []any{"personal"}, "subjects_ytd": 5, "sensitive_subjects_ytd": 0}}
+						if _, err := l.Decide(f); err != nil {
+							t.Error(err)
+						}
+						f.Assume = ""
+						if _, err := l.Decide(f); err != nil {
+							t.Error(err)
+						}
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
