@@ -22,6 +22,7 @@ type env struct {
 	exact    int
 	colBits  uint8
 	colExact int
+	idBits   uint8 // of estimates of people
 	digits   [24]byte
 }
 
@@ -30,7 +31,7 @@ const poolSlots = 6 << 20
 
 func newEnv(today corridor.Date, exact int) *env {
 	e := &env{seed: maphash.MakeSeed(), pool: &pool{left: poolSlots}, regions: regionTable(), ibans: ibanTable(), letters: newLetters(),
-		classes: charClass(), today: ymd(today), exact: exact, colBits: 14, colExact: 8192}
+		classes: charClass(), today: ymd(today), exact: exact, colBits: 14, colExact: 8192, idBits: 16}
 	e.under14 = e.today - 14*10000
 	return e
 }
@@ -112,7 +113,7 @@ type embedded struct{ cnID, phone, email, iin, card tally }
 
 func newColumn(name string, e *env) *column {
 	return &column{env: e, name: name, minLen: math.MaxInt, lastRow: -1, low: math.Inf(1), high: math.Inf(-1),
-		distinct: newDistinct(e.colExact, e.colBits, nil), people: newDistinct(e.exact, 16, e.pool)}
+		distinct: newDistinct(e.colExact, e.colBits, nil), people: newDistinct(e.exact, e.idBits, e.pool)}
 }
 
 // add counts one value. id is a keyed hash of the person's number, if the

@@ -181,6 +181,65 @@ func TestCorpusPrecisionAndRecall(t *testing.T) {
 	}
 }
 
+// TestDirtyColumnsAreStillRecognised spoils a tenth of the values and pads
+// the rest, as exports from many hands do.
+func TestDirtyColumnsAreStillRecognised(t *testing.T) {
+	missed, all := 0, 0
+	for _, c := range positives() {
+		for _, h := range c.headers {
+			g := newGen(uint64(all))
+			dirty := labelled{make: func(g gen, i int) string {
+				v := c.make(g, i)
+				switch g.IntN(20) {
+				case 0:
+					return "?"
+				case 1:
+					return v + g.digits(1)
+				case 2, 3:
+					return "  " + v + " "
+				}
+				return v
+			}}
+			rep := scanText(t, tableOf(t, g, []string{"n", h}, []labelled{{make: func(_ gen, i int) string { return fmt.Sprint(i) }}, dirty}, 400, 0.3), Options{})
+			all++
+			if !slices.ContainsFunc(rep.Columns[1].Classes, func(f Finding) bool { return f.Confidence >= 0.6 && f.Class == c.class }) {
+				missed++
+				t.Logf("missed: %s under %q: %v", c.want, h, rep.Columns[1].Classes)
+			}
+		}
+	}
+	if recall := 1 - float64(missed)/float64(all); recall < 0.95 {
+		t.Errorf("recall %.3f on dirty columns, want at least 0.95", recall)
+	}
+}
+
+// TestMixedColumnsShowWhatTheyHold: presence counts, however rare.
+func TestMixedColumnsShowWhatTheyHold(t *testing.T) {
+	g := newGen(31)
+	mixed := func(rate int, id func() string, other func() string) *Report {
+		return scanText(t, tableOf(t, g, []string{"n", "reference"}, []labelled{{make: func(_ gen, i int) string { return fmt.Sprint(i) }},
+			{make: func(g gen, i int) string {
+				if i%rate == 0 {
+					return id()
+				}
+				return other()
+			}}}, 2000, 0), Options{})
+	}
+	for name, c := range map[string]struct {
+		rep  *Report
+		want string
+	}{
+		"one resident id in fifty among order codes":   {mixed(50, g.cnID, func() string { return "ORD-" + g.digits(6) }), "cn_resident_id"},
+		"one IIN in three among random twelve digits":  {mixed(3, g.iin, func() string { return g.digits(12) }), "kz_iin"},
+		"one e-mail in a hundred among order codes":    {mixed(100, g.email, func() string { return "ORD-" + g.digits(6) }), "email"},
+		"one card in five among random sixteen digits": {mixed(5, g.card, func() string { return g.digits(16) }), "payment_card"},
+	} {
+		if id, confidence := top(c.rep.Columns[1]); id != c.want || confidence < 0.6 {
+			t.Errorf("%s: %v", name, c.rep.Columns[1].Classes)
+		}
+	}
+}
+
 // TestHeadersAlone checks the lexicon in four languages.
 func TestHeadersAlone(t *testing.T) {
 	lex := newLexicon()

@@ -191,3 +191,21 @@ func TestNumbersThatAppearLateStillCount(t *testing.T) {
 		t.Errorf("%+v: 9,999 people stand at the end", s)
 	}
 }
+
+func TestPeopleWhomOnlyLateRowsShowRaiseTheUpperBound(t *testing.T) {
+	g := newGen(20)
+	var b strings.Builder
+	b.WriteString("iin,f2,n\n")
+	for i := range 60_000 {
+		iin, mail := "", ""
+		if i < 10 {
+			iin = g.iin()
+		} else if i > 50_000 {
+			mail = fmt.Sprintf("p%d@example.org", i)
+		}
+		fmt.Fprintf(&b, "%s,%s,%d\n", iin, mail, i)
+	}
+	if s := scanText(t, b.String(), Options{}).Subjects; s.Min > 10 || s.Max < 9_999+10 {
+		t.Errorf("%+v: ten numbers at the top, 9,999 addresses at the end", s)
+	}
+}

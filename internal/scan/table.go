@@ -29,7 +29,7 @@ func newTable(name string, o Options) *table {
 
 func (t *table) addColumns(names []string) {
 	if len(t.cols)+len(names) > 256 {
-		t.env.colBits, t.env.colExact = 11, 512 // so that many columns stay cheap
+		t.env.colBits, t.env.colExact, t.env.idBits = 11, 512, 12 // so that many columns stay cheap
 	}
 	for _, n := range names {
 		c := newColumn(n, t.env)
@@ -188,7 +188,7 @@ func (t *table) acrossColumns(all [][]found) {
 				lat = append(lat, i)
 			case f.kind.id == "longitude":
 				lon = append(lon, i)
-			case f.kind.part != noPart && f.confidence >= t.opts.Threshold && strings.Contains(f.kind.classes, "personal"):
+			case f.kind.part != noPart && f.confidence >= t.opts.Threshold && aboutPeople(f.kind):
 				person = true
 			}
 		}
@@ -251,25 +251,32 @@ func (t *table) count(rep *Report, all [][]found, classes map[string]float64) {
 	t.countSensitive(rep, classes)
 }
 
-// adopt gives identity numbers that the first rows did not show to the main
-// group; every row then counts, since the group's own rows were not watched.
+// adopt gives columns that only later rows showed to be about people to the
+// main group. Every row then counts, since the group's own rows were not
+// watched for them.
 func (t *table) adopt(all [][]found) {
 	for i, c := range t.cols {
-		if c.role != nil || c.people.count() == 0 {
-			continue
-		}
-		if pass, _ := t.identity(c); pass == 0 || len(all[i]) == 0 {
+		late := slices.ContainsFunc(all[i], func(f found) bool {
+			return f.kind.part != noPart && f.confidence >= t.opts.Threshold && aboutPeople(f.kind)
+		})
+		if c.role != nil || !late {
 			continue
 		}
 		if len(t.groups) == 0 {
 			t.groups = append(t.groups, newGroup("", t.env))
 		}
 		g := t.groups[0]
+		if k := slices.IndexFunc(t.groups, func(g *group) bool { return g.keyed }); k >= 0 {
+			g = t.groups[k]
+		}
+		pass, _ := t.identity(c)
 		g.cols = append(g.cols, c)
-		g.keyed = true
+		g.keyed = g.keyed || pass > 0
 		g.rows = t.rows
 	}
 }
+
+func aboutPeople(k *kind) bool { return strings.Contains(k.classes, "personal") }
 
 // hidden says whether texts hold identifiers of people nobody can count.
 func (t *table) hidden(all [][]found) bool {
@@ -300,7 +307,7 @@ func (t *table) countSensitive(rep *Report, classes map[string]float64) {
 			low = max(low, 1)
 		}
 		c.Min = max(c.Min, low)
-		c.Estimate += g.delicate.count()
+		c.Estimate += max(g.delicate.count(), t.unkeyed(g))
 		c.Max += g.wideRows
 	}
 	c.Max = min(c.Max, rep.Subjects.Max)
@@ -312,6 +319,14 @@ func (t *table) countSensitive(rep *Report, classes map[string]float64) {
 	c.Exact = c.Min == c.Max && !c.Open
 	c.Basis = say(t.opts.Lang, "basis_sensitive")
 	rep.Sensitive = c
+}
+
+// unkeyed guesses a person per row where nothing tells rows apart.
+func (t *table) unkeyed(g *group) int64 {
+	if g.delicate.count() == 0 {
+		return g.delicateRows
+	}
+	return 0
 }
 
 // facts proposes what the counts prove. Names are those of the vocabulary.
