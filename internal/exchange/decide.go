@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -212,6 +213,11 @@ func (s *Service) checkTheirs(ctx context.Context, raw json.RawMessage, peer cor
 // checkSignature verifies an object that a peer signed for the record.
 func (s *Service) checkSignature(ctx context.Context, did string, object json.RawMessage, sig corridor.Signature) error {
 	_, err := s.cfg.Resolver.CheckObject(ctx, did, object, sig)
+	var e *corridor.Error
+	if errors.As(err, &e) && e.Kind != corridor.Unavailable && e.Kind != corridor.Internal {
+		// The caller is known by its token; what does not fit is in its message.
+		return &corridor.Error{Kind: corridor.Invalid, Msg: "a signature cannot be accepted: " + e.Msg, Where: e.Where, Why: e.Why, Fix: e.Fix, Err: err}
+	}
 	return err
 }
 
