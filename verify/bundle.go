@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -109,8 +110,15 @@ func (c *checker) trust() {
 	} else if err == nil && !p.ForcesOverlap() {
 		c.rep.note("trust.quorum", "The policy asks for witnesses", "two separate sets of honest witnesses could satisfy it, one for each of two histories", "ask for more than half of a group")
 	}
-	if len(c.opts.Documents) == 0 {
-		c.rep.note("trust.keys", "The participants' keys are known", "they come from the bundle itself", "fetch the DID documents from the participants and give them with --did FILE")
+	var unknown []string
+	for _, k := range c.file.Keys {
+		if _, given := c.opts.Documents[k.DID]; !given {
+			unknown = append(unknown, clip(k.DID))
+		}
+	}
+	if len(unknown) > 0 {
+		c.rep.note("trust.keys", "The participants' keys are known", "those of "+strings.Join(unknown, ", ")+" come from the bundle itself",
+			"fetch the DID documents from the participants and give them with --did FILE")
 	}
 }
 

@@ -498,6 +498,7 @@ func (l *Log) halt(ctx context.Context, w verify.PolicyWitness, why string, evid
 	l.announce()
 	l.mu.Unlock()
 	l.cfg.Logger.ErrorContext(ctx, "the log stops", "err", stop)
+	ctx = context.WithoutCancel(ctx) // a node that is being stopped must not forget it
 	err := l.db.Write(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO ledger_witnesses (witness, size, conflict, evidence) VALUES (?, 0, ?, ?)
 			ON CONFLICT (witness) DO UPDATE SET conflict = excluded.conflict, evidence = excluded.evidence`, w.VKey, why, evidence)
