@@ -1,6 +1,9 @@
 package corridor
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Outcome is what a law says about a flow. The zero Outcome is Deny, so that
 // a forgotten assignment refuses.
@@ -160,8 +163,9 @@ type Decision struct {
 // union of the obligations.
 type Verdict struct {
 	Outcome     Outcome    `json:"outcome"`
-	Obligations []string   `json:"obligations"` // ids, certain ones first
-	Missing     []string   `json:"missing"`     // fact names, the best question first
+	Obligations []string   `json:"obligations"`                    // ids of the duties that are certain
+	Possible    []string   `json:"possible_obligations,omitempty"` // ids of those that a fact still open decides
+	Missing     []string   `json:"missing"`                        // fact names, the best question first
 	Sides       []Decision `json:"sides"`
 	Packs       []PackRef  `json:"packs"`
 	Flow        Flow       `json:"flow"`
@@ -183,8 +187,11 @@ func Combine(flow Flow, sides ...Decision) Verdict {
 	for _, certain := range []bool{true, false} {
 		for i := range sides {
 			for j := range sides[i].Duties {
-				if o := &sides[i].Duties[j]; o.Certain == certain {
+				switch o := &sides[i].Duties[j]; {
+				case o.Certain && certain:
 					v.Obligations = addNew(v.Obligations, o.ID)
+				case !o.Certain && !certain && !slices.Contains(v.Obligations, o.ID):
+					v.Possible = addNew(v.Possible, o.ID)
 				}
 			}
 		}

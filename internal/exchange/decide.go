@@ -264,7 +264,7 @@ func (s *Service) judge(n *Negotiation, d catalog.Dataset, country string) (verd
 		return v, nil
 	}
 	all := corridor.Combine(corridor.Flow{}, sides...)
-	v.duties = all.Obligations
+	v.duties = slices.Concat(all.Obligations, all.Possible) // what may be owed is owed until the fact is known
 	if v.plan, v.refuse = makePlan(d, v.terms, sides); v.refuse != nil {
 		return v, nil
 	}
