@@ -34,6 +34,9 @@ func Decode[T any, P interface {
 	if err := P(m).Validate(); err != nil {
 		return nil, err
 	}
+	if r, ok := any(m).(interface{ received([]byte) }); ok {
+		r.received(data)
+	}
 	return m, nil
 }
 

@@ -148,7 +148,16 @@ type Extensions struct {
 	Proof       json.RawMessage `json:"corridor:proof,omitempty"`
 	Signature   json.RawMessage `json:"corridor:signature,omitempty"`
 	Signatures  json.RawMessage `json:"corridor:signatures,omitempty"`
+
+	digest string // of the message as it came
 }
+
+// received is called by Decode with the message as it came.
+func (e *Extensions) received(data []byte) { e.digest = corridor.Digest(data) }
+
+// Received is the digest of the message as it came, byte for byte. It is
+// empty for one that was made here.
+func (e *Extensions) Received() string { return e.digest }
 
 // ExtensionPrefix begins the name of every member of Corridor's own.
 const ExtensionPrefix = "corridor:"

@@ -158,6 +158,7 @@ func samples() []sample {
 
 var same = cmp.Options{
 	cmpopts.EquateEmpty(),
+	cmpopts.IgnoreUnexported(Extensions{}),
 	cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Raw" }, cmp.Ignore()),
 	cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Context" }, cmp.Ignore()),
 }
