@@ -2,6 +2,7 @@ package plane
 
 import (
 	"io"
+	"os"
 	"testing"
 )
 
@@ -13,5 +14,22 @@ func BenchmarkTransformCSV(b *testing.B) {
 		if _, err := Transform(b.Context(), src, io.Discard, peoplePlan(), testKey); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func BenchmarkHTTPPull(b *testing.B) {
+	src := synthetic(64 << 20)
+	l := newLink(b, src, peoplePlan())
+	b.SetBytes(src.Size())
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := l.fetch(b); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := os.Remove(l.dest); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
 	}
 }

@@ -132,7 +132,7 @@ func (s *sink) write(p []byte, rows int64) error {
 	before := s.bytes
 	s.bytes += int64(len(p))
 	s.rows += rows
-	if s.bytes <= s.skip {
+	if len(p) == 0 || s.bytes <= s.skip {
 		return nil
 	}
 	if before < s.skip {
