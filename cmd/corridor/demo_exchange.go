@@ -37,6 +37,14 @@ const demoPatience = 2 * time.Minute
 // publish puts the file into the exporter's catalogue, with the facts, the
 // plan and the evidence of the duties that come first.
 func (d *demo) publish() error {
+	if !d.ownFile {
+		if err := d.rehearse(); err != nil {
+			d.show.say(d.words.t("ownfile.unfit", err.Error()))
+			if err := d.useOwnFile(); err != nil {
+				return err
+			}
+		}
+	}
 	sub := &d.subject
 	d.outcome.dataset = strings.TrimSuffix(datasetName(d.file), filepath.Ext(d.file))
 	proof := d.evidenceFor("exporter")
@@ -126,26 +134,36 @@ func (d *demo) discover() error {
 }
 
 // ask opens a negotiation and waits for its end, or until a person is needed.
-func (d *demo) ask(purpose string) (n exchange.Negotiation, states []string, err error) {
+func (d *demo) ask(purpose string) (n exchange.Negotiation, err error) {
 	ctx, cancel := context.WithTimeout(d.ctx, demoPatience)
 	defer cancel()
 	n, err = d.scene.importer.exchange.Negotiate(ctx, exchange.Request{Provider: d.scene.exporter.cfg.DID, Dataset: d.outcome.dataset,
 		Offer: d.outcome.offer, Purpose: purpose, Facts: d.subject.importer, Evidence: d.evidenceFor("importer")})
 	if err != nil {
-		return n, nil, err
+		return n, err
 	}
-	n, err = d.scene.importer.exchange.AwaitNegotiation(ctx, n.PID, func(n exchange.Negotiation) bool {
-		states = addState(states, string(n.State))
+	return d.scene.importer.exchange.AwaitNegotiation(ctx, n.PID, func(n exchange.Negotiation) bool {
 		return n.State.Final() || n.Parked != "" || d.waitsForApproval(ctx, n)
 	})
-	return n, states, err
 }
 
-func addState(states []string, s string) []string {
-	if s == "" || slices.Contains(states, s) {
-		return states
+// states lists the states that a negotiation went through, as the receipts of
+// both sides tell.
+func (d *demo) states(n exchange.Negotiation) ([]string, error) {
+	pids := []string{n.PID, n.PeerPID}
+	var out []string
+	for _, p := range []*party{d.scene.exporter, d.scene.importer} {
+		leaves, err := d.leaves(p, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range leaves {
+			if s := l.Receipt.State; s != "" && l.Receipt.Transfer == "" && slices.Contains(pids, l.Receipt.Negotiation) && !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
 	}
-	return append(states, s)
+	return out, nil
 }
 
 // exporters finds the exporter's own record of a negotiation.
@@ -169,14 +187,18 @@ func (d *demo) waitsForApproval(ctx context.Context, n exchange.Negotiation) boo
 
 // negotiate carries the negotiation to an agreement that both have signed.
 func (d *demo) negotiate() error {
-	n, states, err := d.ask(demoPurpose)
+	n, err := d.ask(demoPurpose)
 	if err != nil {
 		return err
 	}
 	if !n.State.Final() {
-		if n, states, err = d.approve(n, states); err != nil {
+		if n, err = d.approve(n); err != nil {
 			return err
 		}
+	}
+	states, err := d.states(n)
+	if err != nil {
+		return err
 	}
 	d.show.say(d.words.t("negotiate.states", strings.Join(states, " > ")))
 	d.show.note("states", states)
@@ -187,7 +209,7 @@ func (d *demo) negotiate() error {
 }
 
 // approve gives the approval that a negotiation waits for, on either side.
-func (d *demo) approve(n exchange.Negotiation, states []string) (exchange.Negotiation, []string, error) {
+func (d *demo) approve(n exchange.Negotiation) (exchange.Negotiation, error) {
 	ctx, cancel := context.WithTimeout(d.ctx, demoPatience)
 	defer cancel()
 	act := exchange.Approval{By: demoOfficer, Reference: "demo-approval", Note: "given by the demo itself"}
@@ -195,23 +217,19 @@ func (d *demo) approve(n exchange.Negotiation, states []string) (exchange.Negoti
 		d.show.say(d.words.t("negotiate.waits", n.Parked))
 		act.Evidence = d.evidenceFor("importer")
 		if _, err := d.scene.importer.exchange.Approve(ctx, n.PID, act); err != nil {
-			return n, states, err
+			return n, err
 		}
 	}
 	if theirs, ok := d.exporters(ctx, n.PID); ok && theirs.Parked != "" {
 		d.show.say(d.words.t("negotiate.waits", theirs.Parked))
 		act.Evidence = d.evidenceFor("exporter")
 		if _, err := d.scene.exporter.exchange.Approve(ctx, theirs.PID, act); err != nil {
-			return n, states, err
+			return n, err
 		}
 	}
 	d.show.say(d.words.t("negotiate.approved", demoOfficer))
 	d.show.note("approved_by", demoOfficer)
-	n, err := d.scene.importer.exchange.AwaitNegotiation(ctx, n.PID, func(n exchange.Negotiation) bool {
-		states = addState(states, string(n.State))
-		return n.State.Final()
-	})
-	return n, states, err
+	return d.scene.importer.exchange.AwaitNegotiation(ctx, n.PID, func(n exchange.Negotiation) bool { return n.State.Final() })
 }
 
 // checkAgreement reads the agreement as both sides hold it: the same body,

@@ -35,10 +35,21 @@ func (d *demo) readReceipts() error {
 	return nil
 }
 
-// kinds lists the receipts of a node's log, each checked to be one.
+// kinds lists the receipts of a node's log.
 func (d *demo) kinds(p *party) ([]string, error) {
+	leaves, err := d.leaves(p, 0)
 	var out []string
-	for i := range p.ledger.Size() {
+	for _, l := range leaves {
+		out = append(out, l.Receipt.Type)
+	}
+	return out, err
+}
+
+// leaves reads a node's log from an index on, each entry checked to be a
+// receipt.
+func (d *demo) leaves(p *party, from int64) ([]corridor.Leaf, error) {
+	var out []corridor.Leaf
+	for i := from; i < p.ledger.Size(); i++ {
 		entry, err := p.ledger.Receipt(d.ctx, i)
 		if err != nil {
 			return nil, err
@@ -47,7 +58,7 @@ func (d *demo) kinds(p *party) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, leaf.Receipt.Type)
+		out = append(out, leaf)
 	}
 	return out, nil
 }
@@ -127,7 +138,7 @@ const forbiddenPurpose = "foreign_legal_request"
 func (d *demo) beRefused() error {
 	d.show.say(d.words.t("refused.what"))
 	before := d.scene.exporter.ledger.Size()
-	n, _, err := d.ask(forbiddenPurpose)
+	n, err := d.ask(forbiddenPurpose)
 	if err != nil {
 		return err
 	}
@@ -142,18 +153,14 @@ func (d *demo) beRefused() error {
 	}
 	d.show.mark(red, d.words.t("deny"), citeText(theirs.Cites, d.words.lang))
 	d.show.aside(strings.Join(n.Reason, "; "))
-	for i := before; i < d.scene.exporter.ledger.Size(); i++ {
-		entry, err := d.scene.exporter.ledger.Receipt(d.ctx, i)
-		if err != nil {
-			return err
-		}
-		leaf, err := corridor.DecodeReceipt(entry)
-		if err != nil {
-			return err
-		}
-		if leaf.Receipt.Type == corridor.ReceiptRefusal {
-			d.show.say(d.words.t("refused.proof", i))
-			d.show.note("receipt", i)
+	leaves, err := d.leaves(d.scene.exporter, before)
+	if err != nil {
+		return err
+	}
+	for i, l := range leaves {
+		if l.Receipt.Type == corridor.ReceiptRefusal {
+			d.show.say(d.words.t("refused.proof", before+int64(i)))
+			d.show.note("receipt", before+int64(i))
 			d.show.note("articles", citeText(theirs.Cites, "en"))
 			d.show.note("reason", n.Reason)
 			return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -44,8 +45,12 @@ func (d *demo) scanFile() error {
 	}
 	r := d.subject.report
 	d.show.say(d.words.t("scan.size", r.Rows, len(r.Columns), megabytes(r.Bytes)))
-	if r.Subjects.Max > 0 || r.Subjects.Min > 0 {
-		d.show.say(d.words.t("scan.people", max(r.Subjects.Estimate, r.Subjects.Min)))
+	if n := r.Subjects; n.Max > 0 || n.Min > 0 {
+		count := fmt.Sprint(n.Min)
+		if n.Max > n.Min {
+			count = d.words.t("scan.range", n.Min, n.Max)
+		}
+		d.show.say(d.words.t("scan.people", count))
 	}
 	d.showProposals()
 	d.show.note("file", d.file)
@@ -66,7 +71,7 @@ func (d *demo) look() (err error) {
 		return err
 	}
 	sub.proposals = propose(sub.report)
-	sub.plan = planOf(sub.report.Format, sub.proposals)
+	sub.plan = planOf(sub.report, sub.proposals)
 	sub.facts = demoFacts(sub.report, sub.plan)
 	sub.importer = corridor.Facts{"ai_role": "none", "decision_effect": "none"}
 	return nil
@@ -175,8 +180,18 @@ func (d *demo) settle() error {
 	if d.ownFile {
 		return fmt.Errorf("the law answers %s where the demo's own file may go", v.Outcome)
 	}
-	d.show.note("refused_file", d.file)
-	d.show.say(d.words.t("ownfile.stop"))
+	if v.Outcome == corridor.Undetermined {
+		d.show.say(d.words.t("ownfile.open"))
+	} else {
+		d.show.say(d.words.t("ownfile.stop"))
+	}
+	return d.useOwnFile()
+}
+
+// useOwnFile goes on with the demo's own file, after the user's may not go or
+// cannot be carried safely.
+func (d *demo) useOwnFile() error {
+	d.show.note("not_sent", d.file)
 	d.ownFile, d.file = true, d.place("shipments.csv")
 	if err := unpackShipments(d.file); err != nil {
 		return err
@@ -192,6 +207,19 @@ func (d *demo) settle() error {
 	return err
 }
 
+// rehearse carries out the plan without sending anything, so that a file of
+// the user's that the data plane cannot read safely is refused before it is
+// offered, with the row and the reason.
+func (d *demo) rehearse() error {
+	src, err := plane.NewFiles().Source(d.file, "").Open(d.ctx)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	_, err = plane.Transform(d.ctx, src, io.Discard, d.subject.plan, make([]byte, 32))
+	return err
+}
+
 // sayBasis says on whose word the facts rest.
 func (d *demo) sayBasis(rules *law.Library) {
 	var stated []string
@@ -201,13 +229,14 @@ func (d *demo) sayBasis(rules *law.Library) {
 		}
 		stated = append(stated, name+" = "+factText(d.subject.facts[name]))
 	}
-	d.show.aside(d.words.t("law.states", strings.Join(stated, ", ")))
+	list := strings.Join(stated, ", ")
 	if d.ownFile {
+		d.show.aside(d.words.t("law.states", list))
 		return
 	}
 	for _, p := range rules.Profiles() {
 		if p.Name == demoProfile {
-			d.show.aside(d.words.t("law.assumes", p.Name, p.Text.In(d.words.lang)))
+			d.show.aside(d.words.t("law.assumes", list, p.Name, p.Text.In(d.words.lang)))
 		}
 	}
 }

@@ -25,7 +25,8 @@ func demoTexts() map[string]corridor.Text {
 		"scan":               {EN: "What is in the file?", ZH: "文件里有什么？", RU: "Что в файле?"},
 		"scan.demo":          {EN: "%s: public flight records (US BTS, CC0). The columns about people are fictional.", ZH: "%s：公开航班记录（美国运输统计局，CC0）；有关个人的列均为虚构。", RU: "%s: открытые записи о рейсах (BTS США, CC0). Столбцы о людях вымышлены."},
 		"scan.size":          {EN: "%d rows, %d columns, %s", ZH: "%d 行，%d 列，%s", RU: "строк: %d, столбцов: %d, %s"},
-		"scan.people":        {EN: "about %d different people", ZH: "约涉及 %d 名不同的个人", RU: "различных людей: около %d"},
+		"scan.people":        {EN: "different people: %s", ZH: "涉及的不同个人数：%s", RU: "различных людей: %s"},
+		"scan.range":         {EN: "%d to %d", ZH: "%d 至 %d", RU: "от %d до %d"},
 		"scan.none":          {EN: "No column was recognised as being about people.", ZH: "未识别出与个人有关的列。", RU: "Столбцов о людях не распознано."},
 		"scan.more":          {EN: "and %d more", ZH: "另有 %d 列", RU: "и ещё %d"},
 		"stage.drop":         {EN: "leave out", ZH: "删除", RU: "исключить"},
@@ -36,7 +37,7 @@ func demoTexts() map[string]corridor.Text {
 
 		"law":              {EN: "What do both laws say?", ZH: "两国法律怎么说？", RU: "Что говорят оба закона?"},
 		"law.states":       {EN: "A scan shows what is there, never what is absent. The exporter's officer states the rest: %s.", ZH: "扫描只能证明存在，不能证明不存在。其余事实由数据提供方负责人声明：%s。", RU: "Осмотр показывает, что есть, но не чего нет. Остальное заявляет ответственный отправителя: %s."},
-		"law.assumes":      {EN: "Nobody stated more about this file, so the demo acts with the named assumption profile %s: %s.", ZH: "对该文件没有更多声明，因此演示按具名假设方案 %s 行事：%s。", RU: "Больше об этом файле никто не заявил, поэтому показ действует по именованному профилю допущений %s: %s."},
+		"law.assumes":      {EN: "Nobody has stated the rest about your file, so the demo stands in for the officer: %s; and it acts with the named assumption profile %s. %s", ZH: "对您的文件尚无人声明其余事实，由演示代替负责人声明：%s；并按具名假设方案 %s 行事。%s", RU: "Остального о вашем файле никто не заявил, поэтому показ говорит за ответственного: %s; и действует по именованному профилю допущений %s. %s"},
 		"law.export":       {EN: "%s, export side", ZH: "%s，出境方", RU: "%s, сторона вывоза"},
 		"law.import":       {EN: "%s, import side", ZH: "%s，入境方", RU: "%s, сторона ввоза"},
 		"law.both":         {EN: "together: %s", ZH: "合并结论：%s", RU: "вместе: %s"},
@@ -54,7 +55,8 @@ func demoTexts() map[string]corridor.Text {
 		"undetermined":           {EN: "cannot be said yet", ZH: "尚不能确定", RU: "пока не определить"},
 
 		"ownfile.stop":  {EN: "This is a true answer about your file: it may not go. Nothing was sent. The demo goes on with its own file, to show the rest.", ZH: "这是对您文件的真实结论：不得出境，未发送任何数据。为展示其余步骤，演示改用自带文件继续。", RU: "Это верный ответ о вашем файле: ему нельзя уйти. Ничего не отправлено. Дальше показ идёт со своим файлом."},
-		"ownfile.plain": {EN: "This file is of a format that no stage can change, so it would leave as it is.", ZH: "该文件格式无法做逐列处理，将按原样发送。", RU: "Такой формат нельзя изменить по столбцам, файл ушёл бы как есть."},
+		"ownfile.open":  {EN: "This is a true answer about your file: with what is known it may not go yet, and the question is named. Nothing was sent. The demo goes on with its own file, to show the rest.", ZH: "这是对您文件的真实结论：依现有事实尚不得出境，所缺事实已列明，未发送任何数据。为展示其余步骤，演示改用自带文件继续。", RU: "Это верный ответ о вашем файле: по тому, что известно, ему пока нельзя уйти, и вопрос назван. Ничего не отправлено. Дальше показ идёт со своим файлом."},
+		"ownfile.unfit": {EN: "The gateway cannot carry out the plan on this file, so it does not send it: %s. The demo goes on with its own file, to show the rest.", ZH: "网关无法对该文件执行处理方案，因此不予发送：%s。为展示其余步骤，演示改用自带文件继续。", RU: "Шлюз не может выполнить план для этого файла и не отправляет его: %s. Дальше показ идёт со своим файлом."},
 
 		"publish":       {EN: "The exporter publishes the dataset", ZH: "数据提供方发布数据集", RU: "Отправитель публикует набор данных"},
 		"publish.plan":  {EN: "On the way out the gateway will: %s.", ZH: "出网关时将执行：%s。", RU: "На выходе шлюз сделает: %s."},

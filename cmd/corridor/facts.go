@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
-
 	"corridor"
+	"corridor/internal/law"
 )
 
 // factsFromSets reads --set name=VALUE flags; VALUE is YAML.
@@ -20,8 +19,8 @@ func factsFromSets(sets []string) (corridor.Facts, error) {
 		if !ok || name == "" {
 			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: "not of the form name=VALUE", Fix: "for example: --set 'data_classes=[personal]'"}
 		}
-		var v any
-		if err := yaml.Load([]byte(text), &v); err != nil {
+		v, err := law.ParseValue(text)
+		if err != nil {
 			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: "the value is not YAML", Fix: "put it in quotes for the shell, for example: --set 'data_classes=[personal]'"}
 		}
 		if _, twice := facts[name]; twice {

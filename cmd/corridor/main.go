@@ -36,6 +36,7 @@ type cli struct {
 	Init         initCmd         `cmd:"" help:"Make a node: directory, configuration, keys, database."`
 	Peers        peersCmd        `cmd:"" help:"Edit and show the participants that a node knows."`
 	Status       statusCmd       `cmd:"" help:"Ask a running node how it is."`
+	Publish      publishCmd      `cmd:"" help:"Put a file into this node's catalogue."`
 	Catalog      catalogCmd      `cmd:"" help:"Show what a peer offers."`
 	Negotiate    negotiateCmd    `cmd:"" help:"Ask a peer for an agreement on a dataset."`
 	Negotiations negotiationsCmd `cmd:"" help:"List negotiations, and on whom each waits."`
@@ -48,6 +49,8 @@ type cli struct {
 	Resume       resumeCmd       `cmd:"" help:"Let a suspended transfer go on."`
 	Terminate    terminateCmd    `cmd:"" help:"End a transfer or a negotiation for good."`
 	Bundle       bundleCmd       `cmd:"" help:"Write the proof of an agreement to one file."`
+	Verify       verifyCmd       `cmd:"" help:"Check a bundle, with no network."`
+	Witness      witnessCmd      `cmd:"" help:"Run a witness for other people's logs."`
 
 	Version versionCmd `cmd:"" help:"Print the version and what this build contains."`
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"corridor"
 	"corridor/internal/plane"
@@ -38,9 +39,25 @@ func propose(r *scan.Report) []proposal {
 			continue
 		}
 		f := c.Classes[best]
-		out = append(out, proposal{Column: c.Name, Class: f.Class, What: f.Identifier, Stage: stageFor(c.Name, f), Reason: f.Reason})
+		p := proposal{Column: c.Name, Class: f.Class, What: f.Identifier, Stage: stageFor(c.Name, f), Reason: f.Reason}
+		if top, inside := topLevel(r.Format, c.Name); inside && p.Stage != nil {
+			p.Stage = &plane.Stage{Do: plane.Drop, Columns: []string{top}} // a stage reaches whole members only
+		}
+		out = append(out, p)
 	}
 	return out
+}
+
+// topLevel gives the member of a JSON line that a path begins with, and
+// whether the path goes on inside it.
+func topLevel(format, path string) (string, bool) {
+	if format != plane.FormatJSONL {
+		return path, false
+	}
+	if i := strings.IndexAny(path, ".["); i > 0 {
+		return path[:i], true
+	}
+	return path, false
 }
 
 // rank orders findings of one column: what must be left out decides.
@@ -87,15 +104,20 @@ func stageOf(f scan.Finding) (do, param string) {
 
 // planOf puts the proposals for a file into one plan. Formats that no stage
 // can read pass as they are.
-func planOf(format string, proposals []proposal) plane.Plan {
-	plan := plane.Plan{Format: format}
+func planOf(r *scan.Report, proposals []proposal) plane.Plan {
+	plan := plane.Plan{Format: r.Format}
+	if r.Format == plane.FormatCSV && r.Delimiter != "," {
+		plan.Delimiter = r.Delimiter
+	}
 	for _, p := range proposals {
 		if p.Stage == nil {
 			continue
 		}
 		same := func(s plane.Stage) bool { return s.Do == p.Stage.Do && s.Param == p.Stage.Param }
 		if i := slices.IndexFunc(plan.Stages, same); i >= 0 {
-			plan.Stages[i].Columns = append(plan.Stages[i].Columns, p.Column)
+			if !slices.Contains(plan.Stages[i].Columns, p.Stage.Columns[0]) {
+				plan.Stages[i].Columns = append(plan.Stages[i].Columns, p.Stage.Columns[0])
+			}
 			continue
 		}
 		plan.Stages = append(plan.Stages, *p.Stage)
@@ -123,8 +145,9 @@ func factsAfter(r *scan.Report, plan plane.Plan) corridor.Facts {
 		inDropped, elsewhere := false, false
 		for _, c := range r.Columns {
 			for _, f := range c.Classes {
-				inDropped = inDropped || f.Class == class && dropped[c.Name]
-				elsewhere = elsewhere || f.Class == class && !dropped[c.Name]
+				top, _ := topLevel(r.Format, c.Name)
+				inDropped = inDropped || f.Class == class && dropped[top]
+				elsewhere = elsewhere || f.Class == class && !dropped[top]
 			}
 		}
 		return elsewhere || !inDropped

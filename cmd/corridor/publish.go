@@ -1,0 +1,163 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"corridor"
+	"corridor/internal/catalog"
+	"corridor/internal/exchange"
+	"corridor/internal/law"
+	"corridor/internal/plane"
+	"corridor/internal/scan"
+)
+
+// publishCmd puts a file into this node's catalogue.
+type publishCmd struct {
+	nodeFlags
+	File        string            `arg:"" help:"CSV, JSON Lines or Parquet file. The node reads it where it is."`
+	ID          string            `help:"Identifier of the dataset. Default: the file's name without its ending."`
+	Title       string            `help:"Title in the catalogue."`
+	Description string            `help:"Description in the catalogue."`
+	Facts       string            `placeholder:"FILE" help:"YAML or JSON file with facts that you state; - reads standard input."`
+	Set         []string          `sep:"none" placeholder:"FACT=VALUE" help:"One fact that you state; the value is YAML. May be repeated."`
+	Plan        string            `placeholder:"FILE" help:"JSON file with what is done to the bytes on their way out, instead of what the scan proposes."`
+	AsIs        bool              `help:"Do nothing to the bytes."`
+	Policy      string            `placeholder:"FILE" help:"JSON file with the offer's ODRL policy. Default: plain use."`
+	Evidence    map[string]string `help:"Evidence for a duty owed before the transfer: obligation=reference." placeholder:"DUTY=REF"`
+	By          string            `help:"Who states the evidence." default:"operator"`
+	DryRun      bool              `help:"Show what would be published, and publish nothing."`
+}
+
+// Help explains what is stated by whom, with examples.
+func (publishCmd) Help() string {
+	return `The file is scanned: what is recognised becomes facts and a plan that leaves out, masks or pseudonymises columns. A scan
+shows what is there, never what is absent: state the rest with --set, or the law will ask for it.
+
+Examples:
+  corridor publish shipments.csv --dry-run --dir node
+  corridor publish shipments.csv --set 'data_classes=[personal]' --set subjects_ytd=1600 --set sensitive_subjects_ytd=0 \
+    --evidence pipia=report-17 --evidence contract_with_recipient=C-2026-4 --dir node`
+}
+
+// Run scans, proposes, and publishes.
+func (c publishCmd) Run(a *app) error {
+	report, err := scan.File(a.ctx, c.File, scan.Options{})
+	if err != nil {
+		return err
+	}
+	p, err := c.publication(a, report)
+	if err != nil {
+		return err
+	}
+	if c.DryRun {
+		return c.show(a, report, p)
+	}
+	node, err := c.client()
+	if err != nil {
+		return err
+	}
+	var set catalog.Dataset
+	if err := node.post(a.ctx, "/api/datasets", p, &set); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(a.stdout, set)
+	}
+	_, err = fmt.Fprintf(a.stdout, "published %s: %s, %s, offer %s\n", set.ID, megabytes(set.Bytes), set.SHA256, set.Offer.ID)
+	return err
+}
+
+// publication puts the scan's proposals and the operator's statements
+// together; a statement may be more exact than the scan, never against it.
+func (c publishCmd) publication(a *app, report *scan.Report) (exchange.Publication, error) {
+	abs, err := filepath.Abs(c.File)
+	if err != nil {
+		return exchange.Publication{}, corridor.E(corridor.Invalid, "%w", err)
+	}
+	p := exchange.Publication{ID: c.ID, Title: c.Title, Description: c.Description, Source: abs, Format: report.Format, Evidence: evidence(c.Evidence, c.By)}
+	if p.ID == "" {
+		p.ID = strings.TrimSuffix(datasetName(abs), filepath.Ext(abs))
+	}
+	plan, err := c.plan(a, report)
+	if err != nil {
+		return p, err
+	}
+	if p.Plan, err = json.Marshal(plan); err != nil {
+		return p, fmt.Errorf("plan: %w", err)
+	}
+	if c.Policy != "" {
+		if p.Policy, err = readInput(a, c.Policy); err != nil {
+			return p, err
+		}
+	}
+	p.Facts, err = c.facts(a, factsAfter(report, plan))
+	return p, err
+}
+
+// plan is what the operator gives, or what the scan proposes.
+func (c publishCmd) plan(a *app, report *scan.Report) (plane.Plan, error) {
+	switch {
+	case c.AsIs:
+		return plane.Plan{Format: report.Format}, nil
+	case c.Plan == "":
+		return planOf(report, propose(report)), nil
+	}
+	raw, err := readInput(a, c.Plan)
+	if err != nil {
+		return plane.Plan{}, err
+	}
+	return plane.ParsePlan(raw)
+}
+
+// facts joins what the scan found with what the operator states.
+func (c publishCmd) facts(a *app, found corridor.Facts) (corridor.Facts, error) {
+	var stated []source
+	if c.Facts != "" {
+		raw, err := readInput(a, c.Facts)
+		if err != nil {
+			return nil, err
+		}
+		facts, err := law.ParseFacts(c.Facts, raw)
+		if err != nil {
+			return nil, err
+		}
+		stated = append(stated, source{c.Facts, facts})
+	}
+	set, err := factsFromSets(c.Set)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range append(stated, source{"the command line", set}) {
+		for name, v := range s.facts {
+			if have, ok := found[name]; ok {
+				if v, err = narrow(name, have, v, s.name); err != nil {
+					return nil, err
+				}
+			}
+			found[name] = v
+		}
+	}
+	return found, nil
+}
+
+// show prints what would be published.
+func (c publishCmd) show(a *app, report *scan.Report, p exchange.Publication) error {
+	if c.JSON {
+		return printJSON(a.stdout, p)
+	}
+	rows := [][]string{{"COLUMN", "RECOGNISED", "ON THE WAY OUT"}}
+	for _, x := range propose(report) {
+		does := "as it is"
+		if x.Stage != nil && c.Plan == "" && !c.AsIs {
+			does = x.Stage.Do + " " + x.Stage.Param
+		}
+		rows = append(rows, []string{x.Column, x.What, strings.TrimSpace(does)})
+	}
+	if err := columns(a.stdout, "no column was recognised as being about people", rows); err != nil {
+		return err
+	}
+	return printJSON(a.stdout, p)
+}
