@@ -286,7 +286,7 @@ func (t *table) byNumber(c *column, rows int64, out *tell) {
 		return
 	}
 	low, high := c.people.bounds()
-	low = max(0, low-int64(math.Ceil(chance)))
+	low = max(0, low-int64(math.Ceil(chance+3*math.Sqrt(chance)))) // chance passes, with their spread, are nobody
 	without := max(0, rows-pass)
 	if high += without; high < out.high {
 		out.high = high

@@ -209,3 +209,19 @@ func TestPeopleWhomOnlyLateRowsShowRaiseTheUpperBound(t *testing.T) {
 		t.Errorf("%+v: ten numbers at the top, 9,999 addresses at the end", s)
 	}
 }
+
+func TestNumbersThatPassByChanceAreNobody(t *testing.T) {
+	g := newGen(22)
+	var b strings.Builder
+	b.WriteString("iin,n\n")
+	for i := range 3000 {
+		v := []byte(g.iin())
+		if i%3 > 0 {
+			v[11] = byte('0' + g.IntN(10)) // mostly wrong
+		}
+		fmt.Fprintf(&b, "%s,%d\n", v, i)
+	}
+	if s := scanText(t, b.String(), Options{}).Subjects; s.Min > 1000 || s.Min < 800 {
+		t.Errorf("%+v: 1,000 numbers are certain", s)
+	}
+}

@@ -347,3 +347,37 @@ func TestMemoryStaysFlat(t *testing.T) {
 		t.Errorf("the heap grew by %d MiB, the ceiling is 110", used>>20)
 	}
 }
+
+func TestAdultsAreNoChildren(t *testing.T) {
+	g := newGen(40)
+	rep := scanText(t, tableOf(t, g, []string{"dob", "iin"}, []labelled{{make: func(g gen, _ int) string { return g.date(1950, 2005, "") }}, {make: func(g gen, _ int) string { return g.iin() }}}, 100, 0), Options{})
+	for _, c := range rep.Columns {
+		for _, f := range c.Classes {
+			if f.Class == "child" {
+				t.Errorf("%s: %s", c.Name, f.Reason)
+			}
+		}
+	}
+}
+
+func TestOneLuckyNumberRepeatedIsNoEvidence(t *testing.T) {
+	g := newGen(41)
+	rep := scanText(t, "depot,n\n"+strings.Repeat(g.iin()+",1\n", 5000), Options{})
+	if _, confidence := top(col(t, rep, "depot")); confidence >= 0.6 {
+		t.Errorf("%v", col(t, rep, "depot").Classes)
+	}
+}
+
+func TestDoubledQuotesAreNoDigits(t *testing.T) {
+	rep := scanText(t, "a,b\n\"1\"\"2\",1\n\"3\"\"4\",2\n", Options{})
+	if c := col(t, rep, "a"); c.Type != "text" || c.Shape != `9"9` {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestSensitiveRowsWithoutAKeyProveOnePerson(t *testing.T) {
+	rep := scanText(t, "diagnosis,amount\nI10,1\nE11.9,2\nJ06.9,3\n", Options{})
+	if s := rep.Sensitive; s.Min != 1 || s.Max != 3 || s.Estimate != 3 {
+		t.Errorf("%+v", s)
+	}
+}
