@@ -103,7 +103,11 @@ func waits(w *waiting) string {
 
 // printNegotiation tells one negotiation in a few lines.
 func printNegotiation(w io.Writer, n negotiationView) error {
-	lines := []string{fmt.Sprintf("negotiation %s  %s  %s of %s", n.PID, n.State, n.Role, n.Dataset)}
+	state := n.State
+	if state == "" {
+		state = "not yet received by the peer"
+	}
+	lines := []string{fmt.Sprintf("negotiation %s  %s  %s of %s", n.PID, state, n.Role, n.Dataset)}
 	if n.Agreement != "" {
 		lines = append(lines, "agreement   "+n.Agreement)
 	}
@@ -141,7 +145,7 @@ func negotiationOutcome(n negotiationView) error {
 	switch {
 	case n.State == "TERMINATED":
 		return exit(exitFailed)
-	case n.Waiting != nil && n.State != "FINALIZED":
+	case n.Waiting != nil && n.Waiting.On == "operator":
 		return exit(exitApproval)
 	}
 	return nil

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// scriptPatience bounds what a script waits for.
+const scriptPatience = 30 * time.Second
+
+// nodeCommands are what scripts need besides the program, to speak of nodes.
+func nodeCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"freeport":    freeportCmd,
+		"awaitnode":   awaitNodeCmd,
+		"awaitparked": awaitParkedCmd,
+		"capture":     captureCmd,
+	}
+}
+
+// freeportCmd sets two variables: an address nobody listens on, and the DID of
+// a node there.
+func freeportCmd(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer l.Close()
+	ts.Setenv(args[0], l.Addr().String())
+	ts.Setenv(args[1], "did:web:"+strings.ReplaceAll(l.Addr().String(), ":", "%3A"))
+}
+
+// awaitNodeCmd waits until the node of a directory answers.
+func awaitNodeCmd(ts *testscript.TestScript, _ bool, args []string) {
+	cfg, err := loadConfig(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for deadline := time.Now().Add(scriptPatience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		resp, err := http.Get(cfg.localURL() + "/health")
+		if err == nil {
+			resp.Body.Close()
+			return
+		}
+	}
+	ts.Fatalf("the node of %s does not answer", args[0])
+}
+
+// awaitParkedCmd waits until a negotiation of a node waits for its operator.
+func awaitParkedCmd(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(scriptPatience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if parked(ts, args[0]) != "" {
+			return
+		}
+	}
+	ts.Fatalf("nothing waits for the operator of %s", args[0])
+}
+
+// captureCmd sets a variable to an identifier of a node's list: the one that
+// waits for its operator, or the first.
+func captureCmd(ts *testscript.TestScript, _ bool, args []string) {
+	if args[3] == "parked" {
+		ts.Setenv(args[0], parked(ts, args[1]))
+		return
+	}
+	var p page[struct{ ID, PID string }]
+	ts.Check(scriptNode(ts, args[1]).get(context.Background(), args[2], url.Values{}, &p))
+	if len(p.Items) == 0 {
+		ts.Fatalf("%s of %s is empty", args[2], args[1])
+	}
+	ts.Setenv(args[0], p.Items[0].ID+p.Items[0].PID)
+}
+
+func parked(ts *testscript.TestScript, dir string) string {
+	var p page[negotiationView]
+	ts.Check(scriptNode(ts, dir).get(context.Background(), "/api/negotiations", url.Values{}, &p))
+	for _, n := range p.Items {
+		if n.Waiting != nil && n.Waiting.On == "operator" {
+			return n.PID
+		}
+	}
+	return ""
+}
+
+func scriptNode(ts *testscript.TestScript, dir string) *nodeClient {
+	c, err := nodeFlags{Dir: ts.MkAbs(dir)}.client()
+	ts.Check(err)
+	return c
+}
