@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"corridor"
+	"corridor/internal/catalog"
 	"corridor/internal/dsp"
 	"corridor/internal/identity"
 )
@@ -29,7 +30,8 @@ type rogue struct {
 
 	mu     sync.Mutex
 	heard  []heardMessage
-	status int // of its answers
+	status int                                 // of its answers
+	pages  map[string]func(body []byte) []byte // what it answers with, by end of path
 	came   chan struct{}
 }
 
@@ -70,6 +72,11 @@ func (r *rogue) serve(w http.ResponseWriter, q *http.Request) {
 	status := r.status
 	r.mu.Unlock()
 	w.WriteHeader(status)
+	for end, page := range r.pages {
+		if strings.HasSuffix(q.URL.Path, end) && status == http.StatusOK {
+			w.Write(page(body))
+		}
+	}
 	select {
 	case r.came <- struct{}{}:
 	default:
@@ -258,4 +265,74 @@ func withRogue(t *testing.T, change ...func(*node)) (*node, *rogue) {
 	n.start()
 	t.Cleanup(func() { n.stop() })
 	return n, r
+}
+
+// provides lets the rogue offer a dataset: its catalogue shows it, and a
+// request for it gets a pid.
+func (r *rogue) provides(dataset string) {
+	r.t.Helper()
+	d := catalog.Dataset{ID: dataset, Title: dataset, Facts: plainFacts(), Offer: dsp.Offer{Policy: dsp.Policy{ID: dataset + ":offer", Permission: []dsp.Rule{{Action: "use"}}}}}
+	for name := range d.Facts {
+		d.Public = append(d.Public, name)
+	}
+	view, err := d.DCAT(dsp.DataService{ID: r.who.DID + "#dsp", EndpointURL: r.base()})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	page, err := dsp.Encode(&view)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.pages = map[string]func([]byte) []byte{
+		dsp.DatasetPath(dataset): func([]byte) []byte { return page },
+		dsp.NegotiationRequestPath: func(body []byte) []byte {
+			m, err := dsp.Decode[dsp.ContractRequestMessage](body)
+			if err != nil {
+				return nil
+			}
+			out, _ := dsp.Encode(&dsp.ContractNegotiation{Pids: dsp.Pids{ProviderPid: "urn:uuid:p", ConsumerPid: m.ConsumerPid}, State: dsp.Requested})
+			return out
+		},
+	}
+}
+
+// agreement answers the node's request with an agreement, changed at will
+// before and after it is signed.
+func (r *rogue) agreement(n *node, change func(*corridor.Agreement), after func(*dsp.ContractAgreementMessage)) *dsp.ContractAgreementMessage {
+	r.t.Helper()
+	m, err := dsp.Decode[dsp.ContractRequestMessage](r.wait(dsp.NegotiationRequestPath))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var theirs, ours corridor.SignedDecision
+	if err := json.Unmarshal(m.Decision, &theirs); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := json.Unmarshal(r.decision(r.who.DID, n.who.DID, m.Offer.Target), &ours); err != nil {
+		r.t.Fatal(err)
+	}
+	policy, err := corridor.Canonical(dsp.Policy{ID: m.Offer.ID, Permission: m.Offer.Permission})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	a := corridor.Agreement{Version: 1, ID: "urn:uuid:agreement", Provider: r.who, Consumer: n.who, Dataset: m.Offer.Target, Policy: policy,
+		Decisions: []corridor.SignedDecision{ours, theirs}, Purpose: "trade_logistics", Obligations: []string{},
+		Logs: map[string]corridor.LogRef{r.who.DID: {}, n.who.DID: n.log.Ref()}}
+	if change != nil {
+		change(&a)
+	}
+	sig, err := identity.SignObject(context.Background(), r.keys.National, a)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	out := &dsp.ContractAgreementMessage{Pids: dsp.Pids{ProviderPid: "urn:uuid:p", ConsumerPid: m.ConsumerPid}}
+	out.Agreement.Policy = dsp.Policy{ID: a.ID, Target: a.Dataset, Assigner: r.who.DID, Assignee: n.who.DID, Permission: m.Offer.Permission}
+	out.Agreement.Timestamp = dsp.FormatTime(time.Now())
+	if out.Agreement.Agreement, err = corridor.Canonical(corridor.SignedAgreement{Body: a, Signatures: []corridor.Signature{sig}}); err != nil {
+		r.t.Fatal(err)
+	}
+	if after != nil {
+		after(out)
+	}
+	return out
 }

@@ -255,13 +255,17 @@ func wasTaken(ctx context.Context, tx *store.Tx, pid, message string, named bool
 	return named || at == version, nil
 }
 
-// nameOf gives the name of a message, or its digest if the peer gives none.
+// nameOf gives the name of a message, or the digest of its bytes if the peer
+// gives none.
 func nameOf(m dsp.Message, ext dsp.Extensions) (name string, named bool, err error) {
 	if len(ext.Message) > 0 {
 		if err := json.Unmarshal(ext.Message, &name); err != nil || name == "" || len(name) > 200 {
 			return "", false, &corridor.Error{Kind: corridor.Invalid, Where: "corridor:message", Msg: "is not a name", Fix: "give each message a new UUID, or none"}
 		}
 		return string(m.Type()) + " " + name, true, nil
+	}
+	if digest := ext.Received(); digest != "" {
+		return digest, false, nil
 	}
 	body, err := dsp.Encode(m)
 	if err != nil {
