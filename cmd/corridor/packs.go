@@ -263,6 +263,14 @@ func showRules(out io.Writer, p law.PackDetail, rules []law.RuleInfo, whole bool
 	var b strings.Builder
 	for _, r := range rules {
 		showRule(&b, w, r)
+		if !whole {
+			showConditions(&b, w, p, r)
+		}
+	}
+	if whole {
+		for _, c := range p.Conditions {
+			showCondition(&b, w, c)
+		}
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
@@ -300,4 +308,35 @@ func showRule(b *strings.Builder, w *answer, r law.RuleInfo) {
 	if r.SourceRef != "" {
 		fmt.Fprintf(b, "  source  %s\n", r.SourceRef)
 	}
+}
+
+// showConditions writes out the named conditions that a rule rests on, and
+// those that these rest on.
+func showConditions(b *strings.Builder, w *answer, p law.PackDetail, r law.RuleInfo) {
+	text := r.When
+	for _, res := range r.Results {
+		text += " " + res.When
+	}
+	shown := map[string]bool{}
+	for again := true; again; {
+		again = false
+		for _, c := range p.Conditions {
+			if !shown[c.Name] && strings.Contains(text, fmt.Sprintf("use(%q)", c.Name)) {
+				shown[c.Name], again = true, true
+				text += " " + c.When
+				showCondition(b, w, c)
+			}
+		}
+	}
+}
+
+func showCondition(b *strings.Builder, w *answer, c law.ConditionInfo) {
+	fmt.Fprintf(b, "\nuse(%q)\n", c.Name)
+	if c.Text.EN != "" {
+		fmt.Fprintf(b, "  %s\n", c.Text.In(w.lang))
+	}
+	if len(c.Citations) > 0 {
+		fmt.Fprintf(b, "  %s\n", w.cites(c.Citations))
+	}
+	fmt.Fprintf(b, "  when    %s\n", strings.Join(strings.Fields(c.When), " "))
 }

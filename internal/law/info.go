@@ -7,7 +7,16 @@ type PackDetail struct {
 	PackInfo
 	Instruments []InstrumentInfo `json:"instruments"`
 	Silence     []RuleInfo       `json:"silence"`
+	Conditions  []ConditionInfo  `json:"conditions"`
 	Rules       []RuleInfo       `json:"rules_detail"`
+}
+
+// ConditionInfo is a named condition, which rules mean by use("name").
+type ConditionInfo struct {
+	Name      string              `json:"name"`
+	When      string              `json:"when"`
+	Citations []corridor.Citation `json:"citations,omitempty"`
+	Text      corridor.Text       `json:"text,omitzero"`
 }
 
 // InstrumentInfo is a statute, regulation or order that a pack cites.
@@ -64,6 +73,9 @@ func (l *Library) detail(info PackInfo) PackDetail {
 	for _, id := range keys(p.instruments) {
 		in := p.instruments[id]
 		d.Instruments = append(d.Instruments, InstrumentInfo{id, in.title, in.from, in.to})
+	}
+	for _, c := range p.conditions {
+		d.Conditions = append(d.Conditions, ConditionInfo{c.name, c.src.text, c.cites, c.text})
 	}
 	for _, side := range sides {
 		s := p.silence[side]
