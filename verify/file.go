@@ -146,6 +146,16 @@ func decodeFile(data []byte) (File, error) {
 	return f, nil
 }
 
+// ReadFile reads a bundle without checking what it says (see Bundle for that):
+// only its form.
+func ReadFile(data []byte) (File, error) {
+	f, err := decodeFile(data)
+	if err != nil {
+		return File{}, err
+	}
+	return f, nil
+}
+
 // document is the part of a DID document that checking needs.
 type document struct {
 	ID        string            `json:"id"`

@@ -431,3 +431,38 @@ func FuzzCheckpoint(f *testing.F) {
 		}
 	})
 }
+
+func TestOnlyKnownWitnessesCount(t *testing.T) {
+	p, err := ParsePolicy([]byte("witness a " + witnessKey("a.w") + "\nwitness b " + witnessKey("b.w") + "\nquorum a\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := newParty(t, "kz.example", Ed25519)
+	v, _ := LogVerifier(log.vkey())
+	_, n, err := OpenCheckpoint(log.checkpoint(t, "b.w", "c.w"), v, p.Verifiers()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Cosigners(n.Sigs); !slices.Equal(got, []string{"b"}) || p.Satisfied(got) {
+		t.Error(got)
+	}
+	if got := OriginID("a"); got != "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb" {
+		t.Error(got)
+	}
+}
+
+func TestAFileIsReadOnlyInItsOwnForm(t *testing.T) {
+	s := newScene(t)
+	raw := s.bytes(t)
+	f, err := ReadFile(raw)
+	if err != nil || len(f.Receipts) != len(s.file.Receipts) {
+		t.Fatal(err)
+	}
+	again, err := f.Encode()
+	if err != nil || !bytes.Equal(again, raw) {
+		t.Error("it does not write back", err)
+	}
+	if f, err := ReadFile(raw[1:]); err == nil || f.Version != 0 {
+		t.Error("half a file was read")
+	}
+}
