@@ -1,0 +1,213 @@
+package exchange_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"corridor"
+	"corridor/internal/dsp"
+	"corridor/internal/exchange"
+)
+
+// slow lets a stream out only while the tap is open.
+type slow struct {
+	http.ResponseWriter
+	tap  chan struct{}
+	sent *atomic.Int64
+}
+
+func (s slow) Write(p []byte) (int, error) {
+	if s.sent.Load() > 256<<10 {
+		<-s.tap
+	}
+	n, err := s.ResponseWriter.Write(p)
+	s.sent.Add(int64(n))
+	return n, err
+}
+
+func (s slow) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// dripping makes a provider whose streams stop after a while until the tap is
+// opened.
+func dripping(tap chan struct{}, sent *atomic.Int64) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/data/") {
+				w = slow{w, tap, sent}
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// running is a transfer that has begun to flow and is held up in the middle.
+func running(t *testing.T) (cn, kz *node, pid, theirs string, tap chan struct{}) {
+	t.Helper()
+	tap = make(chan struct{})
+	var sent atomic.Int64
+	cn, kz = pair(t, func(cn, _ *node) { cn.wrap = dripping(tap, &sent) })
+	cn.publish(exchange.Publication{ID: "shipments", Facts: plainFacts(), Source: file(t, 100_000)})
+	n := kz.until(kz.ask(cn, "shipments", "research"), ended)
+	tr, err := kz.x.Transfer(within(t, 5*time.Second), n.Agreement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); sent.Load() < 256<<10; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no stream began")
+		}
+	}
+	cn.untilTransfer(cn.transfer(), func(t exchange.Transfer) bool { return t.State == dsp.Started })
+	return cn, kz, tr.PID, cn.transfer(), tap
+}
+
+// transfer gives the one transfer of a node.
+func (n *node) transfer() string {
+	n.t.Helper()
+	list, _, err := n.x.Transfers(context.Background(), exchange.Page{})
+	if err != nil || len(list) != 1 {
+		n.t.Fatalf("%s has %d transfers (%v)", n.name, len(list), err)
+	}
+	return list[0].PID
+}
+
+func TestASuspensionStopsTheStreamAndAResumptionEndsIt(t *testing.T) {
+	for _, who := range []string{"provider", "consumer"} {
+		t.Run(who, func(t *testing.T) {
+			cn, kz, mine, theirs, tap := running(t)
+			one, id, other, otherID := cn, theirs, kz, mine
+			if who == "consumer" {
+				one, id, other, otherID = kz, mine, cn, theirs
+			}
+			ctx := within(t, 20*time.Second)
+			if _, err := one.x.Suspend(ctx, id, "order of the authority"); err != nil {
+				t.Fatal(err)
+			}
+			close(tap) // the stream could go on now; it must not
+			got := other.untilTransfer(otherID, func(t exchange.Transfer) bool { return t.State == dsp.Suspended })
+			if len(got.Reason) != 1 || got.Reason[0] != "order of the authority" {
+				t.Errorf("%v", got.Reason)
+			}
+			if files := inbox(t, kz); len(files) != 0 {
+				t.Errorf("a partial file has the final name: %v", files)
+			}
+			if _, err := other.x.Resume(ctx, otherID); corridor.KindOf(err) != corridor.Conflict {
+				if who == "provider" {
+					t.Errorf("only the provider resumes what the provider suspended: %v", err)
+				}
+			} else if who == "consumer" {
+				t.Errorf("the provider may resume: %v", err)
+			}
+			if who == "provider" {
+				if _, err := one.x.Resume(ctx, id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tr := kz.untilTransfer(mine, over); tr.State != dsp.Completed {
+				t.Fatalf("%s %v", tr.State, tr.Reason)
+			}
+			if files := inbox(t, kz); len(files) != 1 {
+				t.Errorf("%v", files)
+			}
+			n := kz.only()
+			if _, err := kz.x.Bundle(ctx, n.Agreement); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// inbox lists the files that have arrived under their names.
+func inbox(t *testing.T, n *node) (files []string) {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(n.dir, "inbox", "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		if strings.HasSuffix(f, ".csv") {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+func TestATerminationStopsTheStreamForGood(t *testing.T) {
+	cn, kz, mine, theirs, tap := running(t)
+	if _, err := cn.x.TerminateTransfer(within(t, 5*time.Second), theirs, "the purpose has ended"); err != nil {
+		t.Fatal(err)
+	}
+	close(tap)
+	if tr := kz.untilTransfer(mine, over); tr.State != dsp.Terminated || len(tr.Reason) == 0 {
+		t.Errorf("%s %v", tr.State, tr.Reason)
+	}
+	if files := inbox(t, kz); len(files) != 0 {
+		t.Errorf("%v", files)
+	}
+	if _, err := cn.x.Resume(within(t, time.Second), theirs); corridor.KindOf(err) != corridor.Conflict {
+		t.Errorf("it is over: %v", err)
+	}
+}
+
+func TestARestartInTheMiddleTakesTheStreamUpAgain(t *testing.T) {
+	for _, who := range []string{"provider", "consumer"} {
+		t.Run(who, func(t *testing.T) {
+			cn, kz, mine, _, tap := running(t)
+			n := cn
+			if who == "consumer" {
+				n = kz
+			}
+			close(tap)
+			n.stop()
+			n.start()
+			if tr := kz.untilTransfer(mine, over); tr.State != dsp.Completed {
+				t.Fatalf("%s %v", tr.State, tr.Reason)
+			}
+			files := inbox(t, kz)
+			if len(files) != 1 {
+				t.Fatal(files)
+			}
+			got, err := os.ReadFile(files[0])
+			if err != nil || bytes.Count(got, []byte("\n")) != 100_001 {
+				t.Errorf("%v: %d lines", err, bytes.Count(got, []byte("\n")))
+			}
+			if _, err := kz.x.Bundle(within(t, 10*time.Second), kz.only().Agreement); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestStartIsDecidedAgain(t *testing.T) {
+	cn, kz := pair(t)
+	cn.publish(exchange.Publication{ID: "shipments", Facts: plainFacts(), Policy: []byte(`{"permission":[{"action":"use","constraint":[{"leftOperand":"count","operator":"lteq","rightOperand":"1"}]}]}`)})
+	n := kz.until(kz.ask(cn, "shipments", "research"), ended)
+	once := func() exchange.Transfer {
+		tr, err := kz.x.Transfer(within(t, 5*time.Second), n.Agreement)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kz.untilTransfer(tr.PID, over)
+	}
+	if tr := once(); tr.State != dsp.Completed {
+		t.Fatalf("%s %v", tr.State, tr.Reason)
+	}
+	if tr := once(); tr.State != dsp.Terminated || !strings.Contains(strings.Join(tr.Reason, " "), "1 uses") {
+		t.Errorf("the offer admits one use: %s %v", tr.State, tr.Reason)
+	}
+	// The facts have changed since the agreement: the law now denies.
+	cn.publish(exchange.Publication{ID: "other", Facts: plainFacts()})
+	m := kz.until(kz.ask(cn, "other", "research"), ended)
+	cn.publish(exchange.Publication{ID: "other", Facts: with(corridor.Facts{"data_classes": []any{"state_secret"}})})
+	n = m
+	if tr := once(); tr.State != dsp.Terminated || tr.Code != "refused_by_law" {
+		t.Errorf("%s %s %v", tr.State, tr.Code, tr.Reason)
+	}
+}
