@@ -143,6 +143,9 @@ func (c *csvCodec) header(line []byte) ([]byte, []string) {
 			out, first = append(out, line[pos:f.end]...), false
 		}
 		if f.last {
+			if len(out) == 0 {
+				out = append(out, `""`...) // an empty line would be no header
+			}
 			return append(out, line[f.end:f.next]...), kept(cells)
 		}
 		pos = f.next
