@@ -1,6 +1,7 @@
 package law
 
 import (
+	"slices"
 	"strings"
 
 	"corridor"
@@ -181,7 +182,7 @@ func (x *axioms) explain(keep []bool, vars []*variable) error {
 		}
 		texts, ids = append(texts, a.text.EN), append(ids, a.id)
 		for _, v := range x.vars[i] {
-			if n := vars[v].name; !contains(facts, n) {
+			if n := vars[v].name; !slices.Contains(facts, n) {
 				facts = append(facts, n)
 			}
 		}
@@ -190,13 +191,4 @@ func (x *axioms) explain(keep []bool, vars []*variable) error {
 	e.Why = "axiom " + strings.Join(ids, ", ")
 	e.Fix = "correct " + strings.Join(facts, ", ")
 	return e
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

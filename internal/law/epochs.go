@@ -14,6 +14,9 @@ func (l *Library) finish() error {
 	if err := l.axioms.finish(l.vars); err != nil {
 		return err
 	}
+	if err := l.checkProfiles(); err != nil {
+		return err
+	}
 	for _, p := range l.packs {
 		for s, side := range sides {
 			p.sides[s] = l.epochs(p, side)
@@ -30,6 +33,19 @@ func (l *Library) finish() error {
 			}
 		}
 	})
+	return errors.Join(errs...)
+}
+
+// checkProfiles refuses a profile that would fail whoever names it.
+func (l *Library) checkProfiles() error {
+	var errs []error
+	for _, name := range keys(l.profiles) {
+		if _, err := l.read(corridor.Flow{Date: dateMax, Origin: "KZ", Destination: "CN", Assume: name}, nil); err != nil {
+			e := corridor.E(corridor.Invalid, "%w", err)
+			e.Where = l.profiles[name].place.String()
+			errs = append(errs, e)
+		}
+	}
 	return errors.Join(errs...)
 }
 

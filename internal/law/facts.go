@@ -289,7 +289,7 @@ func (in *inputs) set(f *fact, raw any) error {
 			if in.lib.vars[v].member == others && !held {
 				continue // that one other country is missing says nothing of the rest
 			}
-			if !in.filling && in.given[v] == byFlow && in.vals[v].single() && !in.vals[v].weak && in.vals[v].set.has(1) != held {
+			if !in.filling && in.given[v] == byFlow && !in.vals[v].weak && in.vals[v].set.has(1) != held {
 				return wrong(f.Name, "remove one", "%q is both in has and in lacks", s)
 			}
 			in.know(v, truth(held))

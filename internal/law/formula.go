@@ -64,11 +64,13 @@ func join(o op, kids ...*formula) *formula {
 		}
 		f.kids = append(f.kids, k)
 	}
-	switch len(f.kids) {
-	case 0:
-		return &formula{op: opTrue - (o - opAnd), size: 1} // empty and is true, empty or is false
-	case 1:
+	switch {
+	case len(f.kids) == 1:
 		return f.kids[0]
+	case len(f.kids) == 0 && o == opAnd:
+		return &formula{op: opTrue, size: 1}
+	case len(f.kids) == 0:
+		return &formula{op: opFalse, size: 1}
 	}
 	return f
 }

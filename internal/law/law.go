@@ -7,6 +7,7 @@
 package law
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 
@@ -120,10 +121,7 @@ func (l *Library) Packs() []PackInfo {
 		out = append(out, info)
 	}
 	slices.SortFunc(out, func(a, b PackInfo) int {
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
+		return cmp.Compare(a.ID, b.ID)
 	})
 	return out
 }

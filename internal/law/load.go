@@ -254,7 +254,7 @@ func (l *Library) assemble(raw *files, readers []*reader) []error {
 		return errs
 	}
 	if err := l.finish(); err != nil {
-		return []error{err}
+		return unjoin(err)
 	}
 	return nil
 }
@@ -274,10 +274,6 @@ func (l *Library) addRecord(r *reader, p *pack, c *record) {
 
 func (s *scope) compilePack() {
 	for _, n := range s.pack.conditions {
-		if s.named[n.name] != nil {
-			s.r.failAt(n.place, "", "condition %q is declared twice", n.name)
-			continue
-		}
 		s.named[n.name] = n
 	}
 	for _, n := range s.pack.conditions {

@@ -13,14 +13,6 @@ func (b *bitset256) count() int {
 	return bits.OnesCount64(b[0]) + bits.OnesCount64(b[1]) + bits.OnesCount64(b[2]) + bits.OnesCount64(b[3])
 }
 
-func (b *bitset256) each(n int, f func(i int)) {
-	for i := range n {
-		if b.has(i) {
-			f(i)
-		}
-	}
-}
-
 // values is what is possible for one variable. For a finite variable set
 // holds the numbers that are possible; for a ranged one lo..hi, empty when
 // lo > hi. none says that "explicitly absent" is possible too.
@@ -58,18 +50,6 @@ func truth(b bool) values {
 
 func between(lo, hi int64) values { return values{lo: lo, hi: hi} }
 func absent() values              { return values{lo: 1, none: true} }
-
-// single says whether exactly one value is possible.
-func (x *values) single() bool {
-	n := x.set.count()
-	if x.none {
-		n++
-	}
-	if x.lo == x.hi {
-		return n == 0
-	}
-	return n == 1 && x.lo > x.hi
-}
 
 // mayEqual says whether x may be the number i, and whether it may be
 // something else.

@@ -3,7 +3,6 @@ package law
 import (
 	"fmt"
 	"slices"
-	"strconv"
 
 	"go.yaml.in/yaml/v4"
 
@@ -329,16 +328,4 @@ func (f *fact) memberVar(vars []*variable, member string) (int, bool) {
 		return f.vars[len(f.vars)-1], true
 	}
 	return 0, false
-}
-
-// quote lists names for a message.
-func quote(names []string) string {
-	s := ""
-	for i, n := range names {
-		if i > 0 {
-			s += ", "
-		}
-		s += strconv.Quote(n)
-	}
-	return s
 }
