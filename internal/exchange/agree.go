@@ -40,7 +40,12 @@ func (s *Service) agree(ctx context.Context, n *Negotiation, d catalog.Dataset, 
 	if err != nil {
 		return err
 	}
-	_, people, _ := span(d.Facts["subjects_in_file"])
+	people := map[string]int64{}
+	for kind, names := range counted() {
+		if n, known := readSpan(d.Facts[names[0]]); known && n.most() > 0 {
+			people[kind] = n.most()
+		}
+	}
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
 		return corridor.E(corridor.Internal, "key of the pseudonyms: %w", err)

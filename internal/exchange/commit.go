@@ -283,14 +283,16 @@ func (s *Service) store(ctx context.Context, tx *store.Tx, st *step) error {
 // countPeople carries a new agreement's people into the year's count. It is
 // never taken back: a count that is too high only makes the law stricter.
 func (s *Service) countPeople(ctx context.Context, tx *store.Tx, a *Agreement) error {
-	if a.version > 0 || a.Role != dsp.Provider || a.Subjects == 0 {
+	if a.version > 0 || a.Role != dsp.Provider {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO people (year, dataset, subjects) VALUES (?, ?, ?)
-		ON CONFLICT (year, dataset) DO UPDATE SET subjects = excluded.subjects WHERE excluded.subjects > people.subjects`,
-		s.today().String()[:4], a.Dataset, a.Subjects)
-	if err != nil {
-		return fmt.Errorf("count people: %w", err)
+	for kind, n := range a.Subjects {
+		_, err := tx.Exec(ctx, `INSERT INTO people (year, kind, dataset, subjects) VALUES (?, ?, ?, ?)
+			ON CONFLICT (year, kind, dataset) DO UPDATE SET subjects = excluded.subjects WHERE excluded.subjects > people.subjects`,
+			s.today().String()[:4], kind, a.Dataset, n)
+		if err != nil {
+			return fmt.Errorf("count people: %w", err)
+		}
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ type stated struct {
 // facts, the consumer as the directory knows it, the stated purpose, and this
 // year's counters. What the importer states is taken only for facts that the
 // vocabulary says the importer is to be asked, and never over our own.
-func (s *Service) exportFlow(d catalog.Dataset, consumer corridor.Participant, said stated, people int64) corridor.Flow {
+func (s *Service) exportFlow(d catalog.Dataset, consumer corridor.Participant, said stated, people map[string]int64) corridor.Flow {
 	f := d.Facts.Clone()
 	for _, info := range s.cfg.Law.Vocabulary() {
 		v, given := said.Facts[info.Name]
@@ -84,37 +84,70 @@ func list(in []string) []any {
 	return out
 }
 
-// countPeople carries the year's count forward: a threshold of the law is
-// reached by the sum, not by one flow. A figure that the operator gave counts
-// if it is the greater.
-func countPeople(f corridor.Facts, before int64) {
-	low, high, known := span(f["subjects_in_file"])
-	if !known {
-		return
+// counted lists the facts about people that the year adds up: what is in this
+// flow, and what the law asks about the whole year.
+func counted() map[string][2]string {
+	return map[string][2]string{
+		"people":           {"subjects_in_file", "subjects_ytd"},
+		"sensitive_people": {"sensitive_subjects_in_file", "sensitive_subjects_ytd"},
 	}
-	if low, high = low+before, high+before; low < 0 || high < low {
-		return
-	}
-	if glow, ghigh, given := span(f["subjects_ytd"]); given {
-		low, high = max(low, glow), max(high, ghigh)
-	} else if _, asked := f["subjects_ytd"]; asked {
-		return // given in a form for the law engine to judge
-	}
-	f["subjects_ytd"] = map[string]any{"min": low, "max": high}
 }
 
-// span reads a count: a number, or {min, max}.
-func span(v any) (low, high int64, ok bool) {
+// countPeople carries the year's count forward: a threshold of the law is
+// reached by the sum, not by one flow. What this node has let go is a lower
+// bound only, because an exporter may have other gates; the operator's own
+// figure for the year closes it, and counts for no less than ours.
+func countPeople(f corridor.Facts, before map[string]int64) {
+	for kind, names := range counted() {
+		file, known := readSpan(f[names[0]])
+		if !known || file.low+before[kind] < 0 {
+			continue
+		}
+		low := file.low + before[kind]
+		given, stated := readSpan(f[names[1]])
+		switch _, there := f[names[1]]; {
+		case there && !stated: // in a form for the law engine to judge
+		case !stated || given.open:
+			f[names[1]] = map[string]any{"min": max(low, given.low)}
+		default:
+			f[names[1]] = map[string]any{"min": max(low, given.low), "max": max(low, given.high, file.high+before[kind])}
+		}
+	}
+}
+
+// span is a count that may not be known exactly.
+type span struct {
+	low, high int64
+	open      bool // there is no upper bound
+}
+
+// most is the count that a bound is held against.
+func (s span) most() int64 { return max(s.low, s.high) }
+
+// readSpan reads a count: a number, {min, max}, {min} or {max}.
+func readSpan(v any) (span, bool) {
 	if n, ok := whole(v); ok {
-		return n, n, true
+		return span{low: n, high: n}, n >= 0
 	}
-	m, isMap := v.(map[string]any)
-	if !isMap {
-		return 0, 0, false
+	m, ok := v.(map[string]any)
+	if !ok || len(m) == 0 {
+		return span{}, false
 	}
-	low, okLow := whole(m["min"])
-	high, okHigh := whole(m["max"])
-	return low, high, okLow && okHigh && low <= high
+	out := span{open: true}
+	for name, v := range m {
+		n, ok := whole(v)
+		switch {
+		case !ok || n < 0:
+			return span{}, false
+		case name == "min":
+			out.low = n
+		case name == "max":
+			out.high, out.open = n, false
+		default:
+			return span{}, false
+		}
+	}
+	return out, out.open || out.low <= out.high
 }
 
 func whole(v any) (int64, bool) {

@@ -23,7 +23,7 @@ func with(more corridor.Facts) corridor.Facts {
 // peopleFacts are those of trade data with contact persons in it, few enough
 // for the exporter's law to let it go with duties.
 func peopleFacts() corridor.Facts {
-	return with(corridor.Facts{"data_classes": []any{"personal"}, "subjects_in_file": 500, "sensitive_subjects_in_file": 0, "sensitive_subjects_ytd": 0, "genome_subjects": 0,
+	return with(corridor.Facts{"data_classes": []any{"personal"}, "subjects_in_file": 500, "subjects_ytd": 500, "sensitive_subjects_in_file": 0, "sensitive_subjects_ytd": 0, "genome_subjects": 0,
 		"subject_link": []any{"resident"}, "data_source": "domestic", "first_store": "CN", "local_copy": true, "consent": "transfer_explicit",
 		"pattern": "recurring", "onward": "none", "legal_basis": "consent", "on_ftz_negative_list": false, "exporter_traits": []any{},
 		"decision_effect": "none", "mechanism": "none", "filing": "none", "impact_assessment": true, "foreign_retention_h": nil, "recipient_protects": true, "destination_found_adequate": false})
@@ -115,7 +115,7 @@ func TestWhatOurOwnLawDeniesIsNeverSent(t *testing.T) {
 func TestAMissingFactNamesTheQuestion(t *testing.T) {
 	cn, kz := pair(t)
 	facts := peopleFacts()
-	delete(facts, "subjects_in_file")
+	delete(facts, "subjects_ytd") // what this node has sent is not all that the exporter may have sent
 	cn.publish(exchange.Publication{ID: "people", Facts: facts, Evidence: evidenceFor(duties...)})
 	n := kz.until(kz.ask(cn, "people", "trade_logistics"), ended)
 	if n.State != dsp.Terminated || !strings.Contains(strings.Join(n.Reason, " "), "subjects_ytd") {
@@ -163,7 +163,7 @@ func TestADutyWithoutEvidenceParksTheNegotiation(t *testing.T) {
 // certificate first.
 func many() corridor.Facts {
 	f := peopleFacts()
-	f["subjects_in_file"] = 200_000
+	f["subjects_in_file"], f["subjects_ytd"] = 200_000, 200_000
 	return f
 }
 
@@ -234,7 +234,7 @@ func TestARejectionTellsThePeerWhy(t *testing.T) {
 func TestTheYearsPeopleAreCountedTogether(t *testing.T) {
 	cn, kz := pair(t)
 	facts := peopleFacts()
-	facts["subjects_in_file"] = 60_000
+	facts["subjects_in_file"], facts["subjects_ytd"] = 60_000, 60_000
 	for _, id := range []string{"first", "second"} {
 		cn.publish(exchange.Publication{ID: id, Facts: facts, Evidence: evidenceFor(duties...)})
 	}

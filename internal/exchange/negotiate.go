@@ -427,13 +427,26 @@ func (s *Service) dataset(ctx context.Context, id string) (d catalog.Dataset, er
 
 // peopleThisYear counts the people whose data other datasets carried abroad
 // since the first of January. The same dataset is the same people.
-func (s *Service) peopleThisYear(ctx context.Context, except string) (n int64, err error) {
-	year := s.today().String()[:4]
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		return tx.QueryRow(ctx, `SELECT COALESCE(SUM(subjects), 0) FROM people WHERE year = ? AND dataset <> ?`, year, except).Scan(&n)
+func (s *Service) peopleThisYear(ctx context.Context, except string) (map[string]int64, error) {
+	out := map[string]int64{}
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT kind, SUM(subjects) FROM people WHERE year = ? AND dataset <> ? GROUP BY kind`, s.today().String()[:4], except)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var kind string
+			var n int64
+			if err := rows.Scan(&kind, &n); err != nil {
+				return err
+			}
+			out[kind] = n
+		}
+		return rows.Err()
 	})
 	if err != nil {
-		return 0, fmt.Errorf("count people: %w", err)
+		return nil, fmt.Errorf("count people: %w", err)
 	}
-	return n, nil
+	return out, nil
 }

@@ -76,17 +76,17 @@ const (
 
 // Agreement is this side's record of an agreement.
 type Agreement struct {
-	ID          string          `json:"id"`
-	Negotiation string          `json:"negotiation"`
-	Peer        string          `json:"peer"`
-	Callback    string          `json:"callback"`
-	Role        dsp.Role        `json:"role"`
-	Dataset     string          `json:"dataset"`
-	State       string          `json:"state"`
-	Digest      string          `json:"digest"`
-	Signed      json.RawMessage `json:"signed"` // canonical corridor.SignedAgreement
-	Subjects    int64           `json:"subjects"`
-	Created     time.Time       `json:"created"`
+	ID          string           `json:"id"`
+	Negotiation string           `json:"negotiation"`
+	Peer        string           `json:"peer"`
+	Callback    string           `json:"callback"`
+	Role        dsp.Role         `json:"role"`
+	Dataset     string           `json:"dataset"`
+	State       string           `json:"state"`
+	Digest      string           `json:"digest"`
+	Signed      json.RawMessage  `json:"signed"`             // canonical corridor.SignedAgreement
+	Subjects    map[string]int64 `json:"subjects,omitempty"` // people in the dataset, by kind: see counted
+	Created     time.Time        `json:"created"`
 
 	version int64
 	key     []byte // of the pseudonyms; provider only

@@ -30,9 +30,10 @@ CREATE INDEX agreements_by_negotiation ON agreements (negotiation);
 -- thresholds of the exporter's law. The same dataset is the same people.
 CREATE TABLE people (
     year     TEXT NOT NULL,
+    kind     TEXT NOT NULL,
     dataset  TEXT NOT NULL,
     subjects BIGINT NOT NULL,
-    PRIMARY KEY (year, dataset)
+    PRIMARY KEY (year, kind, dataset)
 );
 
 CREATE TABLE transfers (
