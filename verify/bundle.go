@@ -263,6 +263,8 @@ func (c *checker) proof(id string, r *receipt, log logKey) {
 			err = mismatch("the proof is of entry %d, not %d", p.Index, r.Index)
 		case o.textErr != nil:
 			err = o.textErr
+		case len(p.Extra) > 0:
+			err = mismatch("the proof carries data that nobody has signed")
 		default:
 			err = p.CheckInclusion(o.c, r.hash)
 		}

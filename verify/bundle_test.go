@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -89,10 +88,10 @@ func TestTrustFromOutsideWins(t *testing.T) {
 func TestAnyChangedByteIsFound(t *testing.T) {
 	good := newScene(t).bytes(t)
 	for i := range good {
-		if !strings.ContainsRune("{}[],:\"\\", rune(good[i])) && i%37 != 0 {
+		if !strings.ContainsRune("{}[],:\"\\", rune(good[i])) && i%53 != 0 {
 			continue
 		}
-		for _, change := range []byte{good[i] ^ 1, good[i] ^ 0x20, ' '} {
+		for _, change := range []byte{good[i] ^ 1, ' '} {
 			if change == good[i] {
 				continue
 			}
@@ -211,6 +210,12 @@ func TestTamperingBehindAFreshDigestIsFoundByTheRightCheck(t *testing.T) {
 			a.Signatures = append(slices.Clone(a.Signatures), other.signed(t, a.Body))
 			f.Agreement = canon(t, a)
 		}, []string{"agreement.others"}},
+		"a signature twice": {func(s *scene, f *File) {
+			a := s.agreement
+			a.Signatures = append(slices.Clone(a.Signatures), a.Signatures[0])
+			f.Agreement = canon(t, a)
+		}, []string{"agreement.others"}},
+		"data beside the proof": {func(s *scene, f *File) { swap(&f.Receipts[1].Proof, "\nindex", "\nextra YQ==\nindex") }, []string{"receipt[1].inclusion"}},
 		"a signature's suite": {func(s *scene, f *File) {
 			a := s.agreement
 			a.Signatures = slices.Clone(a.Signatures)
@@ -460,13 +465,69 @@ func TestTooMuchIsRefused(t *testing.T) {
 	}
 }
 
+// FuzzPart puts foreign text into one place of a good bundle, with a fresh
+// digest: it must not pass, unless it is the text that belongs there.
+func FuzzPart(f *testing.F) {
+	s := newScene(f)
+	s.cn = newParty(f, "cn.example", Ed25519)
+	s.agree(f, func(*corridor.Agreement) {})
+	s.build(f, func(*story) {})
+	parts := func(file *File) []any {
+		r := &file.Receipts[3]
+		return []any{&file.Agreement, &file.Keys[0].Document, &file.Logs[0].VKey, &file.Policy, &r.Leaf, &r.Proof}
+	}
+	text := func(part any) string {
+		if raw, ok := part.(*json.RawMessage); ok {
+			return string(*raw)
+		}
+		return *part.(*string)
+	}
+	for i, p := range parts(&s.file) {
+		f.Add(uint8(i), text(p))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, foreign string) {
+		file := s.file
+		file.Keys, file.Logs, file.Receipts = slices.Clone(file.Keys), slices.Clone(file.Logs), slices.Clone(file.Receipts)
+		list := parts(&file)
+		part := list[int(which)%len(list)]
+		before := text(part)
+		switch p := part.(type) {
+		case *json.RawMessage:
+			raw, err := corridor.Canonicalize([]byte(foreign))
+			if err != nil {
+				return
+			}
+			*p = raw
+		case *string:
+			*p = strings.ToValidUTF8(foreign, "")
+		}
+		data, err := file.Encode()
+		if err != nil {
+			return
+		}
+		if list[len(list)-1] == part { // signatures of unknown keys may be added
+			was, _ := ParseProof([]byte(before))
+			is, err := ParseProof([]byte(text(part)))
+			body := func(p Proof) string { text, _, _ := strings.Cut(string(p.Checkpoint), "\n\n"); return text }
+			if err == nil && is.Index == was.Index && slices.Equal(is.Hashes, was.Hashes) && body(is) == body(was) {
+				return
+			}
+		}
+		if rep := Bundle(data, Options{}); rep.OK && text(part) != before {
+			t.Fatalf("%q passed in place of %q", text(part), before)
+		}
+	})
+}
+
 func FuzzBundle(f *testing.F) {
-	good := newScene(f).bytes(f)
+	// Ed25519 on both sides: the bundle is the same in every fuzzing process.
+	s := newScene(f)
+	s.cn = newParty(f, "cn.example", Ed25519)
+	s.agree(f, func(*corridor.Agreement) {})
+	s.build(f, func(*story) {})
+	good := s.bytes(f)
 	f.Add(good)
 	f.Add([]byte(`{"corridor_bundle":1}`))
-	if extra, err := os.ReadFile("testdata/bundle.json"); err == nil {
-		f.Add(extra)
-	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		rep := Bundle(data, Options{})
 		if rep.OK && !bytes.Equal(data, good) {
