@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ func nodeCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"awaitnode":   awaitNodeCmd,
 		"awaitparked": awaitParkedCmd,
 		"capture":     captureCmd,
+		"replace":     replaceCmd,
 	}
 }
 
@@ -88,4 +90,13 @@ func scriptNode(ts *testscript.TestScript, dir string) *nodeClient {
 	c, err := nodeFlags{Dir: ts.MkAbs(dir)}.client()
 	ts.Check(err)
 	return c
+}
+
+// replaceCmd replaces a text in a file, which must be there.
+func replaceCmd(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o600))
 }
