@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -186,7 +187,10 @@ func loadPacks(dir string) (*law.Library, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What is read here is kept: collecting garbage halfway only costs time.
+	before := debug.SetGCPercent(-1)
 	lib, err := law.Load(fsys)
+	debug.SetGCPercent(before)
 	if err != nil {
 		return nil, corridor.E(corridor.Invalid, "the rule packs cannot be used:\n%w", err)
 	}

@@ -36,7 +36,7 @@ type diagram struct {
 }
 
 func newDiagram(arity []int) *diagram {
-	d := &diagram{arity: arity, memo: map[[3]int32]int32{}}
+	d := &diagram{arity: arity}
 	for range terminals {
 		d.level = append(d.level, int32(len(arity)))
 		d.first = append(d.first, 0)
@@ -157,6 +157,9 @@ func (d *diagram) ite(f, g, h int32) int32 {
 		kids[c] = d.ite(d.kid(f, top, c), d.kid(g, top, c), d.kid(h, top, c))
 	}
 	r := d.node(top, kids)
+	if d.memo == nil {
+		d.memo = map[[3]int32]int32{}
+	}
 	d.memo[key] = r
 	return r
 }

@@ -78,7 +78,7 @@ func TestMoreThatIsRefused(t *testing.T) {
 		tests.WriteString(more(fmt.Sprintf("kz.t%d", i), "rule", fmt.Sprintf("people == %d || people == %d", i*2, i*2+1), "results: [{outcome: deny}]"))
 	}
 	second := tree(testHead + rich)
-	second["ru/pack.yaml"] = &fstest.MapFile{Data: []byte(strings.NewReplacer("pack: kz", "pack: ru", "jurisdiction: KZ", "jurisdiction: RU").Replace(expand(testHead+rich)))}
+	second["ru/pack.yaml"] = &fstest.MapFile{Data: []byte(strings.NewReplacer("pack: kz", "pack: ru", "jurisdiction: KZ", "jurisdiction: RU").Replace(expand(testHead + rich)))}
 	for name, c := range map[string]struct {
 		fsys fstest.MapFS
 		want string

@@ -130,7 +130,7 @@ func (x *explanation) duties() []corridor.Obligation {
 			o.Certain = sure
 			for _, r := range rules {
 				o.Rules = append(o.Rules, x.g.rules[r].id)
-				o.Citations = addCites(o.Citations, x.g.rules[r].cites)
+				o.Citations = growCites(o.Citations, x.g.rules[r].cites)
 			}
 			out = append(out, o)
 		}

@@ -13,14 +13,14 @@ import (
 // a don't-care.
 func (d *diagram) restrict(root int32, possible []uint64) (*diagram, int32) {
 	out := newDiagram(d.arity)
-	done := map[int32]int32{}
+	done := make([]int32, len(d.level)) // 1 + the copy
 	var copyOf func(n int32) int32
 	copyOf = func(n int32) int32 {
 		if n < terminals {
 			return n
 		}
-		if r, ok := done[n]; ok {
-			return r
+		if done[n] != 0 {
+			return done[n] - 1
 		}
 		var buf [64]int32
 		kids := buf[:d.arity[d.level[n]]]
@@ -38,7 +38,7 @@ func (d *diagram) restrict(root int32, possible []uint64) (*diagram, int32) {
 		if !same {
 			r = out.node(d.level[n], kids)
 		}
-		done[n] = r
+		done[n] = r + 1
 		return r
 	}
 	return out, copyOf(root)
@@ -48,6 +48,7 @@ func (d *diagram) restrict(root int32, possible []uint64) (*diagram, int32) {
 type merger struct {
 	*diagram
 	memo map[[2]int32]int32
+	done []int32 // of one removal: 2 + what became of each node
 }
 
 // conflict is what a merge gives where its halves disagree.
@@ -85,12 +86,22 @@ func (m *merger) merge(a, b int32) int32 {
 
 // without removes a level whose classes never disagree where both are
 // possible, or gives conflict.
-func (m *merger) without(root, level int32, done map[int32]int32) int32 {
+func (m *merger) without(root, level int32) int32 {
+	if n := len(m.level); cap(m.done) < n {
+		m.done = make([]int32, n, 2*n)
+	} else {
+		m.done = m.done[:n]
+		clear(m.done)
+	}
+	return m.remove(root, level)
+}
+
+func (m *merger) remove(root, level int32) int32 {
 	if root < terminals || m.level[root] > level {
 		return root
 	}
-	if r, ok := done[root]; ok {
-		return r
+	if m.done[root] != 0 {
+		return m.done[root] - 2
 	}
 	var r int32
 	if m.level[root] == level {
@@ -104,14 +115,14 @@ func (m *merger) without(root, level int32, done map[int32]int32) int32 {
 		var buf [64]int32
 		kids := buf[:m.arity[m.level[root]]]
 		for c := range kids {
-			if kids[c] = m.without(m.kid(root, m.level[root], c), level, done); kids[c] == conflict {
-				done[root] = conflict
+			if kids[c] = m.remove(m.kid(root, m.level[root], c), level); kids[c] == conflict {
+				m.done[root] = conflict + 2
 				return conflict
 			}
 		}
 		r = m.node(m.level[root], kids)
 	}
-	done[root] = r
+	m.done[root] = r + 2
 	return r
 }
 
@@ -145,7 +156,7 @@ func (p *prepared) essence(m *marks) (*diagram, int32) {
 	for _, law := range []bool{false, true} {
 		for l, used := range d.support(root, m) {
 			if used && p.g.part.levels[l].law == law {
-				if r := mg.without(root, int32(l), map[int32]int32{}); r != conflict && !d.full {
+				if r := mg.without(root, int32(l)); r != conflict && !d.full {
 					root = r
 				}
 			}
@@ -279,7 +290,7 @@ func (p *prepared) question(level int, open []*prule) corridor.Question {
 	for _, r := range open {
 		if r.uses[level] {
 			q.Rules = append(q.Rules, r.id)
-			q.Citations = addCites(q.Citations, r.cites)
+			q.Citations = growCites(q.Citations, r.cites)
 		}
 	}
 	return q

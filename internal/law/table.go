@@ -251,14 +251,18 @@ func (g *program) owed(o *owing) []corridor.Obligation {
 
 // addCites unites two lists without touching either.
 func addCites(have, more []corridor.Citation) []corridor.Citation {
-	out := have[:len(have):len(have)]
-	for _, c := range more {
+	return growCites(have[:len(have):len(have)], more)
+}
+
+// growCites adds to a list of one's own what it lacks.
+func growCites(out, more []corridor.Citation) []corridor.Citation {
+	for i := range more {
 		dup := false
-		for _, h := range have {
-			dup = dup || h.Instrument == c.Instrument && h.Article == c.Article
+		for j := range out {
+			dup = dup || out[j].Article == more[i].Article && out[j].Instrument == more[i].Instrument
 		}
 		if !dup {
-			out = append(out, c)
+			out = append(out, more[i])
 		}
 	}
 	return out
