@@ -107,6 +107,11 @@ func demoFacts(r *scan.Report, plan plane.Plan) corridor.Facts {
 	f := factsAfter(r, plan)
 	found, _ := f["data_classes"].(map[string]any)
 	classes, _ := found["has"].([]any)
+	for _, c := range suspected(r) {
+		if !slices.Contains(classes, any(c)) {
+			classes = append(classes, c)
+		}
+	}
 	if len(classes) == 0 {
 		classes = []any{"non_personal"}
 	}
@@ -127,6 +132,22 @@ func demoFacts(r *scan.Report, plan plane.Plan) corridor.Facts {
 	f["vehicles"] = map[string]any{"cn.standard_contract": none, "cn.certification": none, "cn.security_assessment": none,
 		"cn.treaty_terms": none, "cn.authority_approval": none}
 	return f
+}
+
+// suspected lists the classes of data of the state that a scan only hints at.
+// Nobody may say in an officer's place that they are not there.
+func suspected(r *scan.Report) []string {
+	var out []string
+	for _, c := range r.Columns {
+		for _, f := range c.Classes {
+			switch f.Class {
+			case "state_secret", "core", "important", "export_controlled", "govt_restricted":
+				out = append(out, f.Class)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // askLaw asks both sides' law and shows the answers with their articles.
