@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -139,6 +140,26 @@ func (l *link) request(t testing.TB) FetchRequest {
 
 func (l *link) fetch(t testing.TB) (Result, error) { return Fetch(t.Context(), l.request(t)) }
 
+// heard waits until no request runs and gives what the authority heard.
+func (l *link) heard() struct {
+	started  []int64
+	finished []Result
+	failed   []error
+} {
+	for busy := true; busy; time.Sleep(time.Millisecond) {
+		l.handler.mu.Lock()
+		busy = len(l.handler.running) > 0
+		l.handler.mu.Unlock()
+	}
+	l.auth.mu.Lock()
+	defer l.auth.mu.Unlock()
+	return struct {
+		started  []int64
+		finished []Result
+		failed   []error
+	}{slices.Clone(l.auth.started), slices.Clone(l.auth.finished), slices.Clone(l.auth.failed)}
+}
+
 // arrived checks that the file is there, whole, and nothing else is.
 func (l *link) arrived(t testing.TB, want string) {
 	t.Helper()
@@ -205,8 +226,8 @@ func TestAFileArrivesWholeWithTheProvidersDigest(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, r)
 	}
 	l.arrived(t, want)
-	if len(l.auth.finished) != 1 || l.auth.finished[0] != r || l.auth.sent.Load() != r.Bytes {
-		t.Errorf("the authority heard %+v and %d", l.auth.finished, l.auth.sent.Load())
+	if len(l.heard().finished) != 1 || l.heard().finished[0] != r || l.auth.sent.Load() != r.Bytes {
+		t.Errorf("the authority heard %+v and %d", l.heard().finished, l.auth.sent.Load())
 	}
 }
 
@@ -272,8 +293,8 @@ func TestAStreamIsTakenUpFromAMarkAndAfterARestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.arrived(t, want)
-		if l.auth.started[1] != 40<<20-1 {
-			t.Errorf("taken up at %v", l.auth.started)
+		if l.heard().started[1] != 40<<20-1 {
+			t.Errorf("taken up at %v", l.heard().started)
 		}
 	}
 }
@@ -305,16 +326,17 @@ func TestAStopCutsARunningStreamAndLeavesAPart(t *testing.T) {
 		t.Errorf("kind %v", corridor.KindOf(err))
 	}
 	l.absent(t)
+	heard := l.heard()
 	l.auth.set(func() {
-		if len(l.auth.finished) != 0 || len(l.auth.failed) != 1 || !strings.Contains(l.auth.failed[0].Error(), "suspended by the authority") {
-			t.Errorf("the authority heard %v, %v", l.auth.finished, l.auth.failed)
+		if len(heard.finished) != 0 || len(heard.failed) != 1 || !strings.Contains(heard.failed[0].Error(), "suspended by the authority") {
+			t.Errorf("the authority heard %v, %v", heard.finished, heard.failed)
 		}
 		l.auth.refuse = nil
 	})
 	if _, err := l.fetch(t); err != nil {
 		t.Fatal(err)
 	}
-	if l.auth.started[1] == 0 {
+	if l.heard().started[1] == 0 {
 		t.Error("it began anew after the suspension")
 	}
 }
@@ -351,8 +373,8 @@ func TestARunningStreamEndsWithItsAgreement(t *testing.T) {
 		t.Fatal("the stream outlived its agreement")
 	}
 	l.absent(t)
-	if len(l.auth.failed) == 0 || corridor.KindOf(l.auth.failed[0]) != corridor.Gone || len(l.auth.finished) != 0 {
-		t.Errorf("the authority heard %v", l.auth.failed)
+	if len(l.heard().failed) == 0 || corridor.KindOf(l.heard().failed[0]) != corridor.Gone || len(l.heard().finished) != 0 {
+		t.Errorf("the authority heard %v", l.heard().failed)
 	}
 }
 
@@ -444,7 +466,7 @@ func TestASourceThatChangesUnderTheStreamIsNotReleased(t *testing.T) {
 		t.Fatal("the stream ended well")
 	}
 	l.absent(t)
-	if len(l.auth.finished) != 0 {
+	if len(l.heard().finished) != 0 {
 		t.Error("the authority was told of an end")
 	}
 }
@@ -496,8 +518,8 @@ func TestAnEndThatCouldNotBeRecordedIsNotReleased(t *testing.T) {
 	if _, err := l.fetch(t); err != nil {
 		t.Fatalf("the second attempt: %v", err)
 	}
-	if len(l.auth.failed) != 1 || len(l.auth.finished) != 1 || l.auth.started[1] == 0 {
-		t.Errorf("heard %v %v %v", l.auth.failed, l.auth.finished, l.auth.started)
+	if len(l.heard().failed) != 1 || len(l.heard().finished) != 1 || l.heard().started[1] == 0 {
+		t.Errorf("heard %v %v %v", l.heard().failed, l.heard().finished, l.heard().started)
 	}
 }
 
@@ -519,7 +541,7 @@ func TestAPlanThatDoesNotFitIsRefusedBeforeTheFirstByte(t *testing.T) {
 	l := newLink(t, &memory{data: people(1000)}, csvPlan(stage(Drop, "", "phones")))
 	_, err := l.fetch(t)
 	wantError(t, err, `"phones"`, `did you mean "phone"?`)
-	if len(l.auth.started) != 0 {
+	if len(l.heard().started) != 0 {
 		t.Error("the authority was told of a start")
 	}
 }
@@ -613,8 +635,8 @@ func TestACanceledFetchLeavesAPartThatIsTakenUp(t *testing.T) {
 	if _, err := l.fetch(t); err != nil {
 		t.Fatal(err)
 	}
-	if l.auth.started[1] != info.Size()-1 {
-		t.Errorf("taken up at %v, the part had %d", l.auth.started, info.Size())
+	if l.heard().started[1] != info.Size()-1 {
+		t.Errorf("taken up at %v, the part had %d", l.heard().started, info.Size())
 	}
 }
 
