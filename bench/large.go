@@ -4,6 +4,9 @@ package main
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -124,4 +127,18 @@ func (g maker) shipment(out []byte, n int) []byte {
 	out = append(g.number(out, 1+g.IntN(28), 2), "T10:"...)
 	out = append(g.number(out, g.IntN(60), 2), `:00Z,"say ""`...)
 	return append(append(out, pick(g, "urgent", "fragile", "none", "cold")...), `"" twice"`+"\r\n"...)
+}
+
+// digestOf is the digest of a file as receipts write it.
+func digestOf(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -130,7 +130,7 @@ func (b *bench) report(only, commit string) error {
 		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", s.name, err))
-			b.add(s.name, "", "not measured: "+strings.Join(strings.Fields(err.Error()), " "))
+			b.add(s.name, "", "not measured: %s", strings.ReplaceAll(strings.Join(strings.Fields(err.Error()), " "), "|", "/"))
 		}
 		for _, r := range b.rows {
 			fmt.Printf("| %s | %s | %s | %s | `bench/run%s --only %s` |\n", r.what, r.target, r.measured, others, b.mode(), r.section)
