@@ -25,9 +25,9 @@ type Options struct {
 }
 
 // Bundle checks a bundle: every signature, proof and cross reference in it.
-// It never stops at the first failure and never panics. The checks are listed
-// in docs of the report itself: each says what was asked, what was found, why
-// it matters and what would mend it.
+// It never stops at the first failure and never panics. Each check of the
+// report says what was asked, what was found, why it matters and what would
+// mend it; docs/bundle-format.md lists them.
 func Bundle(data []byte, opts Options) *Report {
 	c := &checker{opts: opts, keys: map[string]Key{}, logs: map[string]logKey{}, opened: map[string]*opened{}}
 	c.form(data)

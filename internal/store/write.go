@@ -32,7 +32,8 @@ type job struct {
 // whatever happens to the context.
 //
 // An error of fn rolls back fn alone and is returned as it is. fn runs on the
-// goroutine of the caller; it must not call Write or Read.
+// goroutine of the caller; it must not call Write, which
+// would wait for itself.
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return notWritten(err)
