@@ -101,7 +101,7 @@ func (n *node) open() (err error) {
 	if n.keys, err = identity.OpenKeys(filepath.Join(n.dir, "keys"), n.who.DID, n.suite); err != nil {
 		return err
 	}
-	if n.db, err = store.Open(ctx, filepath.Join(n.dir, "node.db"), slices.Concat(ledger.Migrations, catalog.Migrations, exchange.Migrations)...); err != nil {
+	if n.db, err = store.Open(ctx, filepath.Join(n.dir, "node.db"), slices.Concat(ledger.Migrations, catalog.Migrations, exchange.Migrations, usedTokensTable)...); err != nil {
 		return err
 	}
 	undo = append(undo, func() { n.db.Close() })
@@ -165,7 +165,7 @@ func (n *node) wire(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := identity.NewTokenVerifier(identity.VerifierConfig{DID: n.who.DID, Resolver: resolver, Directory: n.peers, Replay: identity.NewMemoryReplay(100_000, n.now), Now: n.now})
+	verifier, err := identity.NewTokenVerifier(identity.VerifierConfig{DID: n.who.DID, Resolver: resolver, Directory: n.peers, Replay: usedTokens{n.db}, Now: n.now})
 	if err != nil {
 		return nil, err
 	}
@@ -312,4 +312,21 @@ func (n *node) only() exchange.Negotiation {
 		n.t.Fatalf("%s has %d negotiations (%v), not one", n.name, len(list), err)
 	}
 	return list[0]
+}
+
+// usedTokens keeps tokens that were used in the node's database, as a real
+// node does.
+type usedTokens struct{ db *store.DB }
+
+var usedTokensTable = []store.Migration{{Room: "replay", Version: 1, SQL: `CREATE TABLE used_tokens (issuer TEXT NOT NULL, jti TEXT NOT NULL, expires BIGINT NOT NULL, PRIMARY KEY (issuer, jti))`}}
+
+func (u usedTokens) Use(ctx context.Context, issuer, jti string, exp time.Time) (bool, error) {
+	err := u.db.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO used_tokens (issuer, jti, expires) VALUES (?, ?, ?)`, issuer, jti, exp.Unix())
+		return err
+	})
+	if store.IsUnique(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
