@@ -75,7 +75,7 @@ func (d *demo) publish() error {
 		var list []string
 		for _, o := range d.subject.verdict.Obligations {
 			if e, ok := proof[o]; ok {
-				list = append(list, strings.ReplaceAll(o, "_", " ")+" ("+e.Ref+")")
+				list = append(list, o+" ("+e.Ref+")")
 			}
 		}
 		d.show.say(d.words.t("publish.proof", strings.Join(list, ", ")))

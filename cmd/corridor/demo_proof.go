@@ -152,7 +152,9 @@ func (d *demo) beRefused() error {
 		return fmt.Errorf("a forbidden exchange has the agreement %s", n.Agreement)
 	}
 	d.show.mark(red, d.words.t("deny"), citeText(theirs.Cites, d.words.lang))
-	d.show.aside(strings.Join(n.Reason, "; "))
+	if d.words.lang == "en" && len(n.Reason) > 0 { // as the importer was told over the protocol
+		d.show.aside(n.Reason[0])
+	}
 	leaves, err := d.leaves(d.scene.exporter, before)
 	if err != nil {
 		return err

@@ -74,10 +74,10 @@ func (d *demo) openScene() (err error) {
 	}
 	rows := [][]string{}
 	for _, p := range []*party{s.exporter, s.importer} {
-		rows = append(rows, []string{p.name, d.words.t(p.country), p.cfg.DID, d.words.t("signs", p.cfg.Suite)})
+		rows = append(rows, []string{p.name, d.words.t(p.country), d.words.t("signs", p.cfg.Suite), p.cfg.DID})
 		d.show.note(p.country, map[string]string{"did": p.cfg.DID, "url": p.base, "suite": p.cfg.Suite, "dir": p.cfg.dir})
 	}
-	rows = append(rows, []string{d.words.t("observer"), d.words.t(witnessCountry), s.witness.name, d.words.t("cosigns")})
+	rows = append(rows, []string{d.words.t("observer"), d.words.t(witnessCountry), d.words.t("cosigns"), s.witness.name})
 	d.show.note("witness", s.witness.vkey)
 	d.show.table(rows)
 	return nil

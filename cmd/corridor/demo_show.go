@@ -131,6 +131,9 @@ func (s *show) say(text string) { s.wrapped("   ", plain, text) }
 // aside writes a sentence of less weight.
 func (s *show) aside(text string) { s.wrapped("   ", faint, text) }
 
+// under writes a sentence that belongs to the line above it.
+func (s *show) under(style, text string) { s.wrapped("      ", style, text) }
+
 // mark writes a sentence behind a coloured word.
 func (s *show) mark(style, word, text string) {
 	if s.json {
@@ -139,7 +142,7 @@ func (s *show) mark(style, word, text string) {
 	s.clear()
 	indent := 3 + cells(word) + 2
 	lines := wrap(text, s.width-indent)
-	fmt.Fprintf(s.out, "   %s  %s\n", s.paint(style, word), lines[0])
+	fmt.Fprintln(s.out, strings.TrimRight("   "+s.paint(style, word)+"  "+lines[0], " "))
 	for _, l := range lines[1:] {
 		fmt.Fprintf(s.out, "%s%s\n", strings.Repeat(" ", indent), l)
 	}

@@ -289,32 +289,43 @@ func (d *demo) showVerdict(v corridor.Verdict) {
 		d.show.mark(outcomeColour(side.Outcome), d.words.t(side.Outcome.String()), d.words.t("law."+string(side.Side), d.words.t(side.Jurisdiction)))
 		for _, m := range side.Matched {
 			if drives(m, side.Outcome) {
-				d.show.aside("  " + m.Text.In(d.words.lang) + " [" + citeText(m.Citations, d.words.lang) + "; " + d.words.t("source."+string(m.Source)) + "]")
+				d.show.under(plain, m.Text.In(d.words.lang))
+				d.show.under(blue, citeText(m.Citations, d.words.lang)+" ("+d.words.t("source."+string(m.Source))+")")
 			}
 		}
 		for _, n := range side.Notes {
-			d.show.aside("  " + n)
+			d.show.under(faint, n)
 		}
 		if len(side.Questions) > 0 && side.Outcome == corridor.Undetermined {
 			var ask []string
 			for _, q := range side.Questions {
 				ask = append(ask, q.Text.In(d.words.lang))
 			}
-			d.show.say("  " + d.words.t("law.missing", strings.Join(ask, " ")))
+			d.show.under(amber, d.words.t("law.missing", strings.Join(ask, " ")))
 		}
 	}
-	var duties []string
+	d.showDuties(v)
+	d.show.mark(outcomeColour(v.Outcome), d.words.t("law.both", d.words.t(v.Outcome.String())), "")
+}
+
+// showDuties prints the duties that are certain: those owed before the
+// transfer in words, the later ones by name.
+func (d *demo) showDuties(v corridor.Verdict) {
+	var later []string
 	for _, side := range v.Sides {
 		for _, o := range side.Duties {
-			if o.Certain {
-				duties = append(duties, strings.ReplaceAll(o.ID, "_", " "))
+			switch {
+			case !o.Certain:
+			case o.When == "before":
+				d.show.mark(amber, d.words.t("law.before"), o.Text.In(d.words.lang)+" ("+o.ID+")")
+			default:
+				later = append(later, strings.ReplaceAll(o.ID, "_", " "))
 			}
 		}
 	}
-	if len(duties) > 0 {
-		d.show.say(d.words.t("law.duties", strings.Join(duties, ", ")))
+	if len(later) > 0 {
+		d.show.mark(faint, d.words.t("law.later"), strings.Join(later, ", "))
 	}
-	d.show.mark(outcomeColour(v.Outcome), d.words.t("law.both", d.words.t(v.Outcome.String())), "")
 }
 
 // drives says whether a provision is what a side's outcome rests on.

@@ -32,7 +32,7 @@ func demoTexts() map[string]corridor.Text {
 		"stage.drop":         {EN: "leave out", ZH: "删除", RU: "исключить"},
 		"dropped":            {EN: "(left out)", ZH: "（已删除）", RU: "(исключено)"},
 		"stage.mask":         {EN: "mask", ZH: "遮盖", RU: "скрыть"},
-		"stage.pseudonymise": {EN: "pseudonymise", ZH: "假名化", RU: "псевдоним"},
+		"stage.pseudonymise": {EN: "pseudonymise", ZH: "假名化", RU: "псевдонимизировать"},
 		"stage.generalise":   {EN: "generalise", ZH: "泛化", RU: "обобщить"},
 
 		"law":              {EN: "What do both laws say?", ZH: "两国法律怎么说？", RU: "Что говорят оба закона?"},
@@ -41,7 +41,8 @@ func demoTexts() map[string]corridor.Text {
 		"law.export":       {EN: "%s, export side", ZH: "%s，出境方", RU: "%s, сторона вывоза"},
 		"law.import":       {EN: "%s, import side", ZH: "%s，入境方", RU: "%s, сторона ввоза"},
 		"law.both":         {EN: "together: %s", ZH: "合并结论：%s", RU: "вместе: %s"},
-		"law.duties":       {EN: "duties: %s", ZH: "义务：%s", RU: "обязанности: %s"},
+		"law.before":       {EN: "first", ZH: "事前", RU: "сначала"},
+		"law.later":        {EN: "later", ZH: "事中事后", RU: "потом"},
 		"law.missing":      {EN: "still to be answered: %s", ZH: "尚待回答：%s", RU: "ещё нужно ответить: %s"},
 		"law.cost":         {EN: "The packs of %d countries were loaded and compiled in %s; this answer took %s.", ZH: "加载并编译 %d 个国家的规则包用时 %s；本次回答用时 %s。", RU: "Пакеты правил (%d) загружены и собраны за %s; этот ответ занял %s."},
 		"source.verified":  {EN: "text seen", ZH: "已核对原文", RU: "текст сверен"},
