@@ -191,6 +191,7 @@ func TestReceiptsAreReadStrictly(t *testing.T) {
 	}
 	for name, bad := range map[string][]byte{
 		"unknown member": bytes.Replace(b, []byte(`{"receipt"`), []byte(`{"extra":1,"receipt"`), 1),
+		"another case":   bytes.Replace(b, []byte(`"issuer"`), []byte(`"Issuer"`), 1),
 		"a space":        append([]byte(" "), b...),
 		"too long":       make([]byte, MaxReceipt+1),
 		"cut":            b[:len(b)-1],

@@ -126,5 +126,12 @@ func DecodeReceipt(entry []byte) (Leaf, error) {
 	if err := dec.Decode(&leaf); err != nil {
 		return leaf, E(Invalid, "receipt: %w", err)
 	}
+	again, err := Canonical(leaf)
+	if err != nil {
+		return leaf, err
+	}
+	if !bytes.Equal(entry, again) { // a member in another letter case, or null where nothing belongs
+		return leaf, E(Invalid, "receipt: reads back differently: %s", firstDifference(entry, again))
+	}
 	return leaf, nil
 }
