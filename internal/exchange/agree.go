@@ -84,9 +84,7 @@ func (s *Service) agreementBody(n *Negotiation, d catalog.Dataset, peer corridor
 	if n.Log != nil {
 		a.Logs[n.Peer] = *n.Log
 	}
-	if len(s.cfg.Policy) > 0 {
-		a.Witnesses = corridor.Digest(s.cfg.Policy)
-	}
+	a.Witnesses = s.witnesses()
 	if !v.terms.from.IsZero() {
 		a.ValidFrom = dsp.FormatTime(v.terms.from)
 	}
@@ -200,7 +198,33 @@ func (s *Service) checkAgreement(ctx context.Context, c identity.Caller, n *Nego
 	if err := s.checkSignature(ctx, n.Peer, raw, signed.Signatures[0]); err != nil {
 		return a, fmt.Errorf("the provider's signature of the agreement: %w", err)
 	}
+	if err := s.checkEvidenceTerms(a); err != nil {
+		return a, err
+	}
 	return a, s.checkDecisions(ctx, c, n, a)
+}
+
+// checkEvidenceTerms makes sure that what both sides will prove with is the
+// same: our own log, and one witness policy. Two policies would make two
+// bundles of which each side accepts only its own.
+func (s *Service) checkEvidenceTerms(a corridor.Agreement) error {
+	own := corridor.LogRef{Origin: s.cfg.Ledger.Origin(), VKey: s.cfg.Ledger.VKey()}
+	if got := a.Logs[s.cfg.Self.DID]; got != own {
+		return wrongField("corridor:agreement.logs."+s.cfg.Self.DID, got.VKey, own.VKey)
+	}
+	if a.Witnesses != s.witnesses() {
+		return &corridor.Error{Kind: corridor.Invalid, Where: "corridor:agreement.witnesses", Msg: "the two sides are configured with different witness policies",
+			Fix: "agree on one policy file and give it to both nodes"}
+	}
+	return nil
+}
+
+// witnesses names the witness policy of this node, or nothing if it has none.
+func (s *Service) witnesses() string {
+	if len(s.cfg.Policy) == 0 {
+		return ""
+	}
+	return corridor.Digest(s.cfg.Policy)
 }
 
 // checkDecisions makes sure that our own decision stands in the agreement as
