@@ -353,10 +353,12 @@ func TestAStopReachesAStreamWhoseConsumerDoesNotRead(t *testing.T) {
 	for before := int64(-1); before != l.auth.sent.Load(); time.Sleep(20 * time.Millisecond) {
 		before = l.auth.sent.Load() // until the buffers between are full
 	}
+	began := time.Now()
 	l.handler.Stop(transfer, "stop")
 	for l.handler.Running() > 0 {
-		time.Sleep(time.Millisecond)
+		time.Sleep(100 * time.Microsecond)
 	}
+	t.Logf("stopped within %v", time.Since(began))
 	if _, err := io.Copy(io.Discard, resp.Body); err == nil {
 		t.Error("the consumer saw a clean end")
 	}
@@ -729,6 +731,61 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 	_, err := l.fetch(t)
 	wantError(t, err, "302")
+}
+
+func TestStreamsWorkOverHTTP2(t *testing.T) {
+	src := synthetic(24 << 20)
+	l := newLink(t, src, peoplePlan())
+	cuts := []int64{5 << 20, 11 << 20}
+	l.server = httptest.NewUnstartedServer(cutting(func() int64 {
+		if len(cuts) == 0 {
+			return -1
+		}
+		n := cuts[0]
+		cuts = cuts[1:]
+		return n
+	})(l.handler))
+	l.server.EnableHTTP2 = true
+	l.server.StartTLS()
+	t.Cleanup(l.server.Close)
+	want, err := Transform(t.Context(), src, io.Discard, peoplePlan(), testKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := l.request(t)
+	var once sync.Once
+	q.Progress = func(n int64) {
+		if n > 20<<20 { // behind both cuts
+			once.Do(func() { l.handler.Stop(transfer, "for a moment") })
+		}
+	}
+	got, err := Fetch(t.Context(), q)
+	if err != nil || got != want {
+		t.Fatalf("%+v, want %+v: %v", got, want, err)
+	}
+	heard := l.heard()
+	if len(heard.started) < 3 || len(heard.finished) != 1 {
+		t.Errorf("heard %+v", heard)
+	}
+}
+
+// A server bounds the time to read a request; net/http lets that time run on
+// while the handler answers, and ends the request's context with it.
+func TestAStreamOutlivesTheServersReadTimeout(t *testing.T) {
+	l := newLink(t, synthetic(24<<20), peoplePlan())
+	l.server = httptest.NewUnstartedServer(l.handler)
+	l.server.Config.ReadTimeout = 50 * time.Millisecond
+	l.server.Start()
+	t.Cleanup(l.server.Close)
+	q := l.request(t)
+	var once sync.Once
+	q.Progress = func(int64) { once.Do(func() { time.Sleep(200 * time.Millisecond) }) }
+	if _, err := Fetch(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(l.heard().started); n != 1 {
+		t.Errorf("the stream was cut %d times", n-1)
+	}
 }
 
 func TestASilentProviderIsGivenUp(t *testing.T) {
