@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,6 +47,9 @@ func (f nodeFlags) client() (*nodeClient, error) {
 		}
 		if c.base == "" {
 			c.base = cfg.localURL()
+			if c.http.Transport, err = cfg.localTransport(); err != nil {
+				return nil, err
+			}
 		}
 		if tokenFile == "" {
 			tokenFile = cfg.path(cfg.Token)
@@ -89,6 +94,32 @@ func (c *config) localURL() string {
 		scheme = "https://"
 	}
 	return scheme + c.Listen
+}
+
+// localTransport reaches the node of this configuration on this machine: the
+// certificate that it serves is for its public name, and is trusted because
+// it is read from the node's own directory.
+func (c *config) localTransport() (http.RoundTripper, error) {
+	t := &http.Transport{}
+	if c.TLSCert == "" {
+		return t, nil
+	}
+	chain, err := os.ReadFile(c.path(c.TLSCert))
+	if err != nil {
+		return nil, corridor.E(corridor.Invalid, "the certificate of the node cannot be read: %w", err)
+	}
+	base, err := c.base()
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(base)
+	if err != nil {
+		return nil, corridor.E(corridor.Invalid, "the node's address: %w", err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(chain)
+	t.TLSClientConfig = &tls.Config{RootCAs: pool, ServerName: u.Hostname()}
+	return t, nil
 }
 
 // get asks and decodes the answer into out.

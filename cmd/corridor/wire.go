@@ -230,6 +230,7 @@ const stopTime = 3 * time.Second
 func (n *running) run(ctx context.Context, l net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	srv := server.HTTPServer(l.Addr().String(), n.handler)
+	srv.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelWarn)
 	g.Go(func() error { return n.exchange.Run(ctx) })
 	g.Go(func() error { return n.ledger.RunWitnesses(ctx) })
 	g.Go(func() error {
