@@ -660,6 +660,7 @@ func TestTheHandlerRefusesWithABody(t *testing.T) {
 		{"GET", "/data/" + transfer, tok, [2]string{"Range", "bytes=99999999-"}, 416, "what follows"},
 		{"GET", "/data/" + transfer, tok, [2]string{"If-Match", `"other"`}, 412, "changed since"},
 		{"GET", "/data/" + transfer, tok, [2]string{"Range", "bytes=1-2"}, 200, "iin,name"},
+		{"GET", "/data/" + transfer, tok, [2]string{"Range", "4-"}, 200, "iin,name"},
 		{"GET", "/data/" + transfer, tok, [2]string{"Range", "bytes=4-"}, 206, "name,phone"},
 	} {
 		req, _ := http.NewRequest(c.method, l.server.URL+c.path, nil)

@@ -209,7 +209,7 @@ func (q *parquetProgram) columns() []string { return q.names }
 // the middle on. The sink throws away what was sent before.
 func (q *parquetProgram) run(ctx context.Context, _ point, out *sink) (err error) {
 	defer guard(&err)
-	w := &parquetWriter{q: q, out: out, row: make([]parquet.Row, 0, batchRows), w: parquet.NewWriter(out, &parquet.WriterConfig{
+	w := &parquetWriter{q: q, out: out, row: make([]parquet.Row, 0, batchRows), w: parquet.NewGenericWriter[any](out, &parquet.WriterConfig{
 		CreatedBy: "corridor", Schema: q.schema, ColumnPageBuffers: parquet.NewBufferPool(), WriteBufferSize: 64 << 10, PageBufferSize: 256 << 10,
 		DataPageVersion: 2, DictionaryMaxBytes: 1 << 20, MaxRowsPerRowGroup: groupRows, DataPageStatistics: true,
 	})}
@@ -235,7 +235,7 @@ func wrapParquet(err error) error {
 type parquetWriter struct {
 	q     *parquetProgram
 	out   *sink
-	w     *parquet.Writer
+	w     *parquet.GenericWriter[any]
 	row   []parquet.Row // one batch of the outcome
 	vals  []parquet.Value
 	text  []byte // the bytes of its values

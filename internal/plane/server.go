@@ -232,8 +232,9 @@ func wanted(h http.Header, etag string) (int64, error) {
 	if m := h.Get("If-Range"); m != "" && m != etag {
 		return 0, nil
 	}
-	from, ok := strings.CutPrefix(h.Get("Range"), "bytes=")
-	if from, ok = strings.CutSuffix(from, "-"); !ok {
+	after, unit := strings.CutPrefix(h.Get("Range"), "bytes=")
+	from, open := strings.CutSuffix(after, "-")
+	if !unit || !open {
 		return 0, nil
 	}
 	n, err := strconv.ParseInt(from, 10, 64)
