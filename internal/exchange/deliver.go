@@ -80,6 +80,9 @@ func (s *Service) acknowledged(ctx context.Context, m store.Message, reply *dsp.
 			if p, err := reply.Transfer(); err == nil && t.PeerPID == "" {
 				t.PeerPID = theirs(p.Pids, t.Role)
 			}
+			if t.Role == dsp.Consumer && t.State == dsp.Started { // the provider agreed to go on
+				st.after = append(st.after, func() { s.run.wanted(t.PID) })
+			}
 			if t.State == dsp.Completed {
 				st.after = append(st.after, func() { s.learn(t.Agreement) })
 			}

@@ -167,6 +167,10 @@ func (s *Service) fetch(ctx context.Context, pid string) {
 	}
 }
 
+// maxAttempts is how often a stream without any progress is asked for; the
+// time that it may take is bounded besides.
+const maxAttempts = 1_000_000
+
 func (s *Service) bring(ctx context.Context, t *Transfer) (plane.Result, error) {
 	if t.SHA256 != "" && t.File != "" { // received before a suspension: only the completion is missing
 		return plane.Result{Rows: t.Rows, Bytes: t.Bytes, SHA256: t.SHA256}, nil
@@ -178,8 +182,11 @@ func (s *Service) bring(ctx context.Context, t *Transfer) (plane.Result, error) 
 		return plane.Result{}, corridor.E(corridor.Unavailable, "inbox: %w", err)
 	}
 	token, _ := t.address.Property("authorization")
+	// A provider that is away is waited for as long as a message is repeated.
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Retry)
+	defer cancel()
 	return plane.Fetch(ctx, plane.FetchRequest{
-		URL: t.address.Endpoint, Dest: t.dest, Client: s.cfg.Streams,
+		URL: t.address.Endpoint, Dest: t.dest, Client: s.cfg.Streams, Attempts: maxAttempts,
 		Progress: func(n int64) { s.run.note(t.PID, n) },
 		Token: func(ctx context.Context, stale string) (string, error) {
 			if stale == "" {

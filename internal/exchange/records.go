@@ -59,7 +59,7 @@ type Negotiation struct {
 
 // SidedDecision is one side's signed decision, with what a list shows of it.
 type SidedDecision struct {
-	Signed  corridor.SignedDecision `json:"signed"`
+	Signed  corridor.SignedDecision `json:"signed,omitzero"`
 	Outcome corridor.Outcome        `json:"outcome"`
 	Side    corridor.Side           `json:"side"`
 	Country string                  `json:"country"`
@@ -84,7 +84,7 @@ type Agreement struct {
 	Dataset     string           `json:"dataset"`
 	State       string           `json:"state"`
 	Digest      string           `json:"digest"`
-	Signed      json.RawMessage  `json:"signed"`             // canonical corridor.SignedAgreement
+	Signed      json.RawMessage  `json:"signed,omitempty"`   // canonical corridor.SignedAgreement
 	Subjects    map[string]int64 `json:"subjects,omitempty"` // people in the dataset, by kind: see counted
 	Created     time.Time        `json:"created"`
 

@@ -175,21 +175,28 @@ func (p Page) limit() int {
 	return p.Limit
 }
 
-// Negotiations lists negotiations, the oldest first. Next is where the
-// following page begins, or nothing.
+// Negotiations lists negotiations, the oldest first, without the text of the
+// decisions. Next is where the following page begins, or nothing.
 func (s *Service) Negotiations(ctx context.Context, p Page) (page []Negotiation, next string, err error) {
 	return listOf(ctx, s.db, "negotiations", "pid", p, func(doc string, version int64) (Negotiation, string, error) {
 		n := Negotiation{version: version}
 		err := unmarshal(doc, &n)
+		n.Shown = nil
+		for _, d := range []*SidedDecision{n.Own, n.Theirs} {
+			if d != nil {
+				*d = SidedDecision{Outcome: d.Outcome, Side: d.Side, Country: d.Country}
+			}
+		}
 		return n, n.PID, err
 	})
 }
 
-// Agreements lists agreements, the oldest first.
+// Agreements lists agreements, the oldest first, without their text.
 func (s *Service) Agreements(ctx context.Context, p Page) (page []Agreement, next string, err error) {
 	return listOf(ctx, s.db, "agreements", "id", p, func(doc string, version int64) (Agreement, string, error) {
 		a := Agreement{version: version}
 		err := unmarshal(doc, &a)
+		a.Signed = nil
 		return a, a.ID, err
 	})
 }

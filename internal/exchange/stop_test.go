@@ -79,36 +79,38 @@ func (n *node) transfer() string {
 }
 
 func TestASuspensionStopsTheStreamAndAResumptionEndsIt(t *testing.T) {
-	for _, who := range []string{"provider", "consumer"} {
-		t.Run(who, func(t *testing.T) {
+	for _, c := range []struct {
+		suspends, resumes string
+		allowed           bool
+	}{
+		{"provider", "provider", true}, {"provider", "consumer", false}, {"consumer", "consumer", true}, {"consumer", "provider", true},
+	} {
+		t.Run(c.suspends+" suspends, "+c.resumes+" resumes", func(t *testing.T) {
 			cn, kz, mine, theirs, tap := running(t)
-			one, id, other, otherID := cn, theirs, kz, mine
-			if who == "consumer" {
-				one, id, other, otherID = kz, mine, cn, theirs
-			}
+			nodes, pids := map[string]*node{"provider": cn, "consumer": kz}, map[string]string{"provider": theirs, "consumer": mine}
 			ctx := within(t, 20*time.Second)
-			if _, err := one.x.Suspend(ctx, id, "order of the authority"); err != nil {
+			if _, err := nodes[c.suspends].x.Suspend(ctx, pids[c.suspends], "order of the authority"); err != nil {
 				t.Fatal(err)
 			}
 			close(tap) // the stream could go on now; it must not
-			got := other.untilTransfer(otherID, func(t exchange.Transfer) bool { return t.State == dsp.Suspended })
-			if len(got.Reason) != 1 || got.Reason[0] != "order of the authority" {
-				t.Errorf("%v", got.Reason)
+			for name, n := range nodes {
+				got := n.untilTransfer(pids[name], func(t exchange.Transfer) bool { return t.State == dsp.Suspended })
+				if len(got.Reason) != 1 || got.Reason[0] != "order of the authority" {
+					t.Errorf("%s: %v", name, got.Reason)
+				}
 			}
 			if files := inbox(t, kz); len(files) != 0 {
 				t.Errorf("a partial file has the final name: %v", files)
 			}
-			if _, err := other.x.Resume(ctx, otherID); corridor.KindOf(err) != corridor.Conflict {
-				if who == "provider" {
+			_, err := nodes[c.resumes].x.Resume(ctx, pids[c.resumes])
+			if !c.allowed {
+				if corridor.KindOf(err) != corridor.Conflict {
 					t.Errorf("only the provider resumes what the provider suspended: %v", err)
 				}
-			} else if who == "consumer" {
-				t.Errorf("the provider may resume: %v", err)
+				return
 			}
-			if who == "provider" {
-				if _, err := one.x.Resume(ctx, id); err != nil {
-					t.Fatal(err)
-				}
+			if err != nil {
+				t.Fatal(err)
 			}
 			if tr := kz.untilTransfer(mine, over); tr.State != dsp.Completed {
 				t.Fatalf("%s %v", tr.State, tr.Reason)
@@ -116,8 +118,7 @@ func TestASuspensionStopsTheStreamAndAResumptionEndsIt(t *testing.T) {
 			if files := inbox(t, kz); len(files) != 1 {
 				t.Errorf("%v", files)
 			}
-			n := kz.only()
-			if _, err := kz.x.Bundle(ctx, n.Agreement); err != nil {
+			if _, err := kz.x.Bundle(ctx, kz.only().Agreement); err != nil {
 				t.Error(err)
 			}
 		})

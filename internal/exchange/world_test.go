@@ -311,7 +311,11 @@ func (n *node) only() exchange.Negotiation {
 	if err != nil || len(list) != 1 {
 		n.t.Fatalf("%s has %d negotiations (%v), not one", n.name, len(list), err)
 	}
-	return list[0]
+	neg, err := n.x.Negotiation(context.Background(), list[0].PID) // in full
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return neg
 }
 
 // usedTokens keeps tokens that were used in the node's database, as a real
