@@ -2,10 +2,6 @@ package identity
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -14,8 +10,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/emmansun/gmsm/sm2"
 
 	"corridor"
 	"corridor/verify"
@@ -116,15 +110,4 @@ type failingSigner struct{ Signer }
 
 func (failingSigner) Sign(context.Context, []byte) ([]byte, error) {
 	return nil, errors.New("module is gone")
-}
-
-func rawKeys(t testing.TB) (ed25519.PrivateKey, *ecdsa.PrivateKey, *sm2.PrivateKey) {
-	t.Helper()
-	_, e, err1 := ed25519.GenerateKey(rand.Reader)
-	p, err2 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	s, err3 := sm2.GenerateKey(rand.Reader)
-	if err := errors.Join(err1, err2, err3); err != nil {
-		t.Fatal(err)
-	}
-	return e, p, s
 }

@@ -19,13 +19,12 @@ type partition struct {
 
 // level is one variable of a partition.
 type level struct {
-	v       int
-	n       int     // classes
-	cells   []uint8 // class per value (finite) or per span (ranged)
-	cuts    []int64 // ranged: where each span begins
-	none    uint8   // class of "explicitly absent"
-	law     bool    // a rule tests it; otherwise only an axiom does
-	example []string
+	v     int
+	n     int     // classes
+	cells []uint8 // class per value (finite) or per span (ranged)
+	cuts  []int64 // ranged: where each span begins
+	none  uint8   // class of "explicitly absent"
+	law   bool    // a rule tests it; otherwise only an axiom does
 }
 
 const maxClasses = 64

@@ -213,7 +213,7 @@ func TestAWitnessThatComesBackCatchesUp(t *testing.T) {
 	w := witness(t, "w.example", func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if down.Load() {
-				http.Error(rw, "down", 503)
+				http.Error(rw, "down", http.StatusServiceUnavailable)
 				return
 			}
 			h.ServeHTTP(rw, r)
@@ -237,7 +237,7 @@ func TestALostAnswerOfAWitnessIsMadeUp(t *testing.T) {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if cut.CompareAndSwap(true, false) {
 				h.ServeHTTP(httptest.NewRecorder(), r) // cosigned, but nobody hears of it
-				http.Error(rw, "proxy timeout", 504)
+				http.Error(rw, "proxy timeout", http.StatusGatewayTimeout)
 				return
 			}
 			h.ServeHTTP(rw, r)

@@ -20,7 +20,6 @@ type table struct {
 	groups   []*group
 	assigned bool
 	rows     int64
-	longest  int // cells in the longest row
 }
 
 func newTable(name string, o Options) *table {

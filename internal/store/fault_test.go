@@ -84,7 +84,8 @@ func (s *faultyStmt) Exec(args []driver.Value) (driver.Result, error) {
 	if fails && !after {
 		return nil, errDisk
 	}
-	res, err := s.Stmt.Exec(args) //nolint:staticcheck // the wrapped driver has it
+	//lint:ignore SA1019 the wrapped driver has it
+	res, err := s.Stmt.Exec(args)
 	if fails && err == nil {
 		err = errDisk
 	}
