@@ -25,21 +25,22 @@ func (s *Service) agree(ctx context.Context, n *Negotiation, d catalog.Dataset, 
 	if err != nil {
 		return err
 	}
-	sig, err := identity.SignObject(ctx, s.cfg.Signer, body)
+	raw, err := corridor.Canonical(body)
 	if err != nil {
 		return err
 	}
-	signed, err := corridor.Canonical(corridor.SignedAgreement{Body: body, Signatures: []corridor.Signature{sig}})
+	sig, err := s.sign(ctx, raw)
+	if err != nil {
+		return err
+	}
+	signed, err := signedAgreement(raw, sig)
 	if err != nil {
 		return err
 	}
 	if len(signed) > corridor.MaxAgreement {
 		return corridor.E(corridor.Limited, "the agreement would be over the limit of %d bytes", corridor.MaxAgreement)
 	}
-	digest, err := body.Digest()
-	if err != nil {
-		return err
-	}
+	digest := corridor.Digest(raw)
 	people := map[string]int64{}
 	for kind, names := range counted() {
 		if n, known := readSpan(d.Facts[names[0]]); known && n.most() > 0 {
@@ -59,6 +60,29 @@ func (s *Service) agree(ctx context.Context, n *Negotiation, d catalog.Dataset, 
 	m.Agreement.Agreement = signed
 	st.say(m, &m.Extensions, dsp.Consumer, dsp.Agreed)
 	return nil
+}
+
+// signedAgreement puts the signatures beside a canonical body. The two
+// members stand in canonical order.
+func signedAgreement(body []byte, sigs ...corridor.Signature) ([]byte, error) {
+	list, err := corridor.Canonical(sigs)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat([]byte(`{"body":`), body, []byte(`,"signatures":`), list, []byte(`}`)), nil
+}
+
+// bodyOf gives the canonical body of a signed agreement in canonical form, and
+// its signatures.
+func bodyOf(signed json.RawMessage) (body []byte, sigs []corridor.Signature, err error) {
+	var parts struct {
+		Body       json.RawMessage      `json:"body"`
+		Signatures []corridor.Signature `json:"signatures"`
+	}
+	if err := json.Unmarshal(signed, &parts); err != nil {
+		return nil, nil, corridor.E(corridor.Internal, "a stored agreement cannot be read: %w", err)
+	}
+	return parts.Body, parts.Signatures, nil
 }
 
 func (s *Service) agreementBody(n *Negotiation, d catalog.Dataset, peer corridor.Participant, v verdict) (corridor.Agreement, error) {
@@ -124,7 +148,7 @@ func wireAgreement(n *Negotiation, a corridor.Agreement, now time.Time) dsp.Agre
 // it again, its own law included, before it signs.
 func (s *Service) AgreementOffered(ctx context.Context, c identity.Caller, pid string, m *dsp.ContractAgreementMessage) (*dsp.ContractNegotiation, error) {
 	return s.hear(ctx, c, pid, m, m.Extensions, func(n *Negotiation, st *step) error {
-		a, err := s.checkAgreement(ctx, c, n, m)
+		a, raw, sig, err := s.checkAgreement(ctx, c, n, m)
 		if err != nil {
 			return err
 		}
@@ -136,14 +160,11 @@ func (s *Service) AgreementOffered(ctx context.Context, c identity.Caller, pid s
 		if again != nil {
 			return s.refuse(n, again, st)
 		}
-		signed, err := corridor.Canonicalize(m.Agreement.Agreement)
+		signed, err := signedAgreement(raw, sig)
 		if err != nil {
 			return err
 		}
-		digest, err := a.Digest()
-		if err != nil {
-			return err
-		}
+		digest := corridor.Digest(raw)
 		st.agr = &Agreement{ID: a.ID, Negotiation: n.PID, Peer: n.Peer, Callback: n.Callback, Role: dsp.Consumer, Dataset: n.Dataset,
 			State: AgreementOpen, Digest: digest, Signed: signed, Created: s.now().UTC()}
 		st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptAgreement, Agreement: a.ID, State: string(dsp.Agreed),
@@ -159,12 +180,13 @@ func (s *Service) AgreementOffered(ctx context.Context, c identity.Caller, pid s
 // checkAgreement compares the agreement with what this side asked for. An
 // agreement to something else, or that is not signed as it must be, is
 // refused as an illegal message: the negotiation stays where it was.
-func (s *Service) checkAgreement(ctx context.Context, c identity.Caller, n *Negotiation, m *dsp.ContractAgreementMessage) (corridor.Agreement, error) {
+func (s *Service) checkAgreement(ctx context.Context, c identity.Caller, n *Negotiation, m *dsp.ContractAgreementMessage) (a corridor.Agreement, raw []byte, sig corridor.Signature, err error) {
 	signed, err := corridor.DecodeAgreement(m.Agreement.Agreement)
 	if err != nil {
-		return signed.Body, fmt.Errorf("corridor:agreement: %w", err)
+		return a, nil, sig, fmt.Errorf("corridor:agreement: %w", err)
 	}
-	a, w := signed.Body, m.Agreement
+	a = signed.Body
+	w := m.Agreement
 	for _, f := range []struct{ where, got, want string }{
 		{"agreement.@id", w.ID, a.ID}, {"agreement.target", w.Target, n.Dataset}, {"agreement.assigner", w.Assigner, n.Peer},
 		{"agreement.assignee", w.Assignee, s.cfg.Self.DID}, {"corridor:agreement.dataset", a.Dataset, n.Dataset},
@@ -173,35 +195,35 @@ func (s *Service) checkAgreement(ctx context.Context, c identity.Caller, n *Nego
 		{"corridor:agreement.purpose", a.Purpose, n.Purpose},
 	} {
 		if f.got != f.want {
-			return a, wrongField(f.where, f.got, f.want)
+			return a, nil, sig, wrongField(f.where, f.got, f.want)
 		}
 	}
 	asked, err := corridor.Canonical(policyOf(n.Offer))
 	if err != nil {
-		return a, err
+		return a, nil, sig, err
 	}
 	if got, err := corridor.Canonicalize(a.Policy); err != nil || !bytes.Equal(got, asked) {
-		return a, &corridor.Error{Kind: corridor.Invalid, Where: "corridor:agreement.policy", Msg: "is not the policy that was asked for"}
+		return a, nil, sig, &corridor.Error{Kind: corridor.Invalid, Where: "corridor:agreement.policy", Msg: "is not the policy that was asked for"}
 	}
 	wire := w.Policy
 	wire.ID, wire.Target, wire.Assigner, wire.Assignee, wire.Profile = n.Offer.ID, "", "", "", nil
 	if got, err := corridor.Canonical(wire); err != nil || !bytes.Equal(got, asked) {
-		return a, &corridor.Error{Kind: corridor.Invalid, Where: "agreement.permission", Msg: "is not the policy that was asked for"}
+		return a, nil, sig, &corridor.Error{Kind: corridor.Invalid, Where: "agreement.permission", Msg: "is not the policy that was asked for"}
 	}
 	if len(signed.Signatures) != 1 {
-		return a, &corridor.Error{Kind: corridor.Invalid, Where: "corridor:agreement.signatures", Msg: "does not hold exactly the provider's signature"}
+		return a, nil, sig, &corridor.Error{Kind: corridor.Invalid, Where: "corridor:agreement.signatures", Msg: "does not hold exactly the provider's signature"}
 	}
-	raw, err := corridor.Canonical(a)
-	if err != nil {
-		return a, err
+	sig = signed.Signatures[0]
+	if raw, err = corridor.Canonical(a); err != nil {
+		return a, nil, sig, err
 	}
-	if err := s.checkSignature(ctx, n.Peer, raw, signed.Signatures[0]); err != nil {
-		return a, fmt.Errorf("the provider's signature of the agreement: %w", err)
+	if err := s.checkSignature(ctx, n.Peer, raw, sig); err != nil {
+		return a, nil, sig, fmt.Errorf("the provider's signature of the agreement: %w", err)
 	}
 	if err := s.checkEvidenceTerms(a); err != nil {
-		return a, err
+		return a, nil, sig, err
 	}
-	return a, s.checkDecisions(ctx, c, n, a)
+	return a, raw, sig, s.checkDecisions(ctx, c, n, a)
 }
 
 // checkEvidenceTerms makes sure that what both sides will prove with is the
@@ -285,16 +307,15 @@ func (s *Service) redecide(_ context.Context, n *Negotiation) (refused error, er
 
 // verification signs the agreement as the consumer and tells the provider.
 func (s *Service) verification(ctx context.Context, n *Negotiation, a *Agreement, st *step) error {
-	signed, err := corridor.DecodeAgreement(a.Signed)
+	body, sigs, err := bodyOf(a.Signed)
 	if err != nil {
 		return err
 	}
-	sig, err := identity.SignObject(ctx, s.cfg.Signer, signed.Body)
+	sig, err := s.sign(ctx, body)
 	if err != nil {
 		return err
 	}
-	signed.Signatures = append(signed.Signatures, sig)
-	if a.Signed, err = corridor.Canonical(signed); err != nil {
+	if a.Signed, err = signedAgreement(body, append(sigs, sig)...); err != nil {
 		return err
 	}
 	raw, err := json.Marshal(sig)
@@ -317,7 +338,7 @@ func (s *Service) AgreementVerified(ctx context.Context, c identity.Caller, pid 
 		if err != nil {
 			return err
 		}
-		signed, err := corridor.DecodeAgreement(a.Signed)
+		body, sigs, err := bodyOf(a.Signed)
 		if err != nil {
 			return err
 		}
@@ -326,15 +347,10 @@ func (s *Service) AgreementVerified(ctx context.Context, c identity.Caller, pid 
 			return &corridor.Error{Kind: corridor.Invalid, Where: "corridor:signature", Msg: "the verification does not bring the consumer's signature of the agreement",
 				Fix: "sign the canonical agreement body and send the signature"}
 		}
-		raw, err := corridor.Canonical(signed.Body)
-		if err != nil {
-			return err
-		}
-		if err := s.checkSignature(ctx, c.DID, raw, sig); err != nil {
+		if err := s.checkSignature(ctx, c.DID, body, sig); err != nil {
 			return fmt.Errorf("corridor:signature: %w", err)
 		}
-		signed.Signatures = append(signed.Signatures, sig)
-		if a.Signed, err = corridor.Canonical(signed); err != nil {
+		if a.Signed, err = signedAgreement(body, append(sigs, sig)...); err != nil {
 			return err
 		}
 		a.State = AgreementInForce

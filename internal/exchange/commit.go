@@ -252,7 +252,7 @@ func (s *Service) store(ctx context.Context, tx *store.Tx, st *step) error {
 		n.settleWaiting(now)
 		n.Updated = now
 		n.version++
-		if err := put(ctx, tx, negotiationRow, n, n.PID, n.Peer, n.PeerPID, string(n.Role), string(n.State), n.version, dsp.FormatTime(now)); err != nil {
+		if err := put(ctx, tx, negotiationRow, n, n.PID, n.Peer, n.PeerPID, string(n.Role), string(n.State), n.PendingName, n.version, dsp.FormatTime(now)); err != nil {
 			return err
 		}
 		if err := take(ctx, tx, st, n.PID, n.version); err != nil {
@@ -272,7 +272,7 @@ func (s *Service) store(ctx context.Context, tx *store.Tx, st *step) error {
 		t.settleWaiting(now)
 		t.Updated = now
 		t.version++
-		if err := put(ctx, tx, transferRow, t.stored(), t.PID, t.Peer, t.PeerPID, string(t.Role), t.Agreement, string(t.State), t.version, dsp.FormatTime(now)); err != nil {
+		if err := put(ctx, tx, transferRow, t.stored(), t.PID, t.Peer, t.PeerPID, string(t.Role), t.Agreement, string(t.State), t.PendingName, t.version, dsp.FormatTime(now)); err != nil {
 			return err
 		}
 		return take(ctx, tx, st, t.PID, t.version)
@@ -298,12 +298,12 @@ func (s *Service) countPeople(ctx context.Context, tx *store.Tx, a *Agreement) e
 }
 
 const (
-	negotiationRow = `INSERT INTO negotiations (doc, pid, peer, peer_pid, role, state, version, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (pid) DO UPDATE SET doc = excluded.doc, peer_pid = excluded.peer_pid, state = excluded.state, version = excluded.version, updated_at = excluded.updated_at`
+	negotiationRow = `INSERT INTO negotiations (doc, pid, peer, peer_pid, role, state, pending, version, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (pid) DO UPDATE SET doc = excluded.doc, peer_pid = excluded.peer_pid, state = excluded.state, pending = excluded.pending, version = excluded.version, updated_at = excluded.updated_at`
 	agreementRow = `INSERT INTO agreements (doc, id, negotiation, peer, role, dataset, state, version, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, state = excluded.state, version = excluded.version`
-	transferRow = `INSERT INTO transfers (doc, pid, peer, peer_pid, role, agreement, state, version, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (pid) DO UPDATE SET doc = excluded.doc, peer_pid = excluded.peer_pid, state = excluded.state, version = excluded.version, updated_at = excluded.updated_at`
+	transferRow = `INSERT INTO transfers (doc, pid, peer, peer_pid, role, agreement, state, pending, version, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (pid) DO UPDATE SET doc = excluded.doc, peer_pid = excluded.peer_pid, state = excluded.state, pending = excluded.pending, version = excluded.version, updated_at = excluded.updated_at`
 )
 
 func put(ctx context.Context, tx *store.Tx, statement string, record any, columns ...any) error {

@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -186,7 +187,7 @@ func (s *Service) decideOwn(ctx context.Context, flow corridor.Flow, side corrid
 	if err != nil {
 		return nil, err
 	}
-	sig, err := identity.SignObject(ctx, s.cfg.Signer, json.RawMessage(statement))
+	sig, err := s.sign(ctx, statement)
 	if err != nil {
 		return nil, err
 	}
@@ -237,15 +238,40 @@ func (s *Service) checkTheirs(ctx context.Context, raw json.RawMessage, peer cor
 	if age := s.now().Sub(when); age > maxDecisionAge || age < -maxDecisionAge {
 		return nil, &corridor.Error{Kind: corridor.Invalid, Where: "corridor:decision", Msg: "the signed decision is from " + st.Time, Fix: "decide again and set the clock"}
 	}
+	if signed.Statement, err = corridor.Canonicalize(signed.Statement); err != nil {
+		return nil, err
+	}
 	if err := s.checkSignature(ctx, peer.DID, signed.Statement, signed.Signature); err != nil {
 		return nil, fmt.Errorf("corridor:decision: %w", err)
 	}
 	return &SidedDecision{Signed: signed, Outcome: st.Decision.Outcome, Side: side, Country: st.Decision.Jurisdiction}, nil
 }
 
-// checkSignature verifies an object that a peer signed for the record.
-func (s *Service) checkSignature(ctx context.Context, did string, object json.RawMessage, sig corridor.Signature) error {
-	_, err := s.cfg.Resolver.CheckObject(ctx, did, object, sig)
+// sign signs canonical JSON in this side's suite.
+func (s *Service) sign(ctx context.Context, canonical []byte) (corridor.Signature, error) {
+	sig, err := s.cfg.Signer.Sign(ctx, canonical)
+	if err != nil {
+		return corridor.Signature{}, fmt.Errorf("sign: %w", err)
+	}
+	return corridor.Signature{Key: s.cfg.Signer.KeyID(), Suite: s.cfg.Signer.Suite(), Value: base64.RawURLEncoding.EncodeToString(sig)}, nil
+}
+
+// checkSignature verifies canonical JSON that a peer signed for the record.
+func (s *Service) checkSignature(ctx context.Context, did string, canonical []byte, sig corridor.Signature) error {
+	err := func() error {
+		owner, _, err := identity.SplitKeyID(sig.Key)
+		if err != nil {
+			return err
+		}
+		if owner != did {
+			return corridor.E(corridor.Invalid, "signed with a key of %s, not of %s", clip(owner), clip(did))
+		}
+		key, err := s.cfg.Resolver.Key(ctx, sig.Key, identity.AssertionMethod)
+		if err != nil {
+			return err
+		}
+		return key.VerifySignature(canonical, sig)
+	}()
 	var e *corridor.Error
 	if errors.As(err, &e) && e.Kind != corridor.Unavailable && e.Kind != corridor.Internal {
 		// The caller is known by its token; what does not fit is in its message.

@@ -36,34 +36,32 @@ func (s *Service) deliver(ctx context.Context, m store.Message) error {
 // fresh gives the body as it is to be sent now: nothing if the process has
 // moved on without it, and a new token where one may have expired since.
 func (s *Service) fresh(ctx context.Context, m store.Message) ([]byte, error) {
-	pid := m.Headers[headProcess]
+	pid, name := m.Headers[headProcess], m.Headers[headName]
+	table := "negotiations"
 	switch dsp.Type(m.Kind) {
 	case dsp.TypeNegTermination, dsp.TypeTermination, dsp.TypeSuspension:
 		return m.Body, nil // tells what has happened
-	case dsp.TypeTransferStart:
-		t, err := s.TransferByPID(ctx, pid)
-		if err != nil {
-			return nil, err
-		}
-		if t.PendingName != m.Headers[headName] {
-			return nil, nil
-		}
-		return s.restamp(t, m.Body)
-	case dsp.TypeTransferRequest, dsp.TypeCompletion:
-		t, err := s.TransferByPID(ctx, pid)
-		if err != nil || t.PendingName != m.Headers[headName] {
-			return nil, err
-		}
+	case dsp.TypeTransferStart, dsp.TypeTransferRequest, dsp.TypeCompletion:
+		table = "transfers"
+	}
+	var pending string
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(ctx, `SELECT pending FROM `+table+` WHERE pid = ?`, pid).Scan(&pending)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("message of %s: %w", pid, err)
+	}
+	if pending != name {
+		return nil, nil
+	}
+	if dsp.Type(m.Kind) != dsp.TypeTransferStart {
 		return m.Body, nil
 	}
-	n, err := s.Negotiation(ctx, pid)
+	t, err := s.TransferByPID(ctx, pid)
 	if err != nil {
 		return nil, err
 	}
-	if n.PendingName != m.Headers[headName] {
-		return nil, nil
-	}
-	return m.Body, nil
+	return s.restamp(t, m.Body)
 }
 
 // acknowledged moves the process to where the message leads.

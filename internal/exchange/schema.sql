@@ -6,6 +6,7 @@ CREATE TABLE negotiations (
     peer_pid   TEXT NOT NULL,             -- the peer's identifier, '' until it told
     role       TEXT NOT NULL,             -- ours: provider or consumer
     state      TEXT NOT NULL,
+    pending    TEXT NOT NULL,             -- name of our message that is on its way, or ''
     version    BIGINT NOT NULL,
     doc        TEXT NOT NULL,
     updated_at TEXT NOT NULL
@@ -43,6 +44,7 @@ CREATE TABLE transfers (
     role       TEXT NOT NULL,
     agreement  TEXT NOT NULL,
     state      TEXT NOT NULL,
+    pending    TEXT NOT NULL,             -- name of our message that is on its way, or ''
     version    BIGINT NOT NULL,
     doc        TEXT NOT NULL,
     updated_at TEXT NOT NULL
