@@ -102,11 +102,15 @@ func (d *demo) steps() error {
 	for _, s := range demoSteps() {
 		d.show.begin(s.id, d.words.t(s.id))
 		if err := s.run(d); err != nil {
+			if cause := context.Cause(d.scene.ctx); cause != nil && d.ctx.Err() == nil {
+				err = cause // a node stopped, and that is why
+			}
 			d.show.broke(err)
 			var e *corridor.Error
 			if s.id == "scan" && errors.As(err, &e) && e.Kind == corridor.Invalid {
 				return exit(exitUsage) // the user's file cannot be read: that is input, not a broken promise
 			}
+			d.show.aside(d.words.t("logs", d.place("exporter", "node.log"), d.place("importer", "node.log")))
 			return exit(exitFailed)
 		}
 		d.show.end()

@@ -283,6 +283,9 @@ func (d *demo) transfer() error {
 	t, err = svc.AwaitTransfer(ctx, t.PID, func(t exchange.Transfer) bool { return t.State.Final() && t.Pending == dsp.None })
 	stop()
 	if err != nil {
+		if t.Waiting != nil {
+			err = fmt.Errorf("%w; it waits on %s: %s", err, t.Waiting.On, t.Waiting.Why)
+		}
 		return err
 	}
 	if t.State != dsp.Completed {
