@@ -181,6 +181,7 @@ type readUntil struct {
 	r   io.Reader
 }
 
+// Read implements io.Reader.
 func (r readUntil) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err

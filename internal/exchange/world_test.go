@@ -43,6 +43,8 @@ type node struct {
 	via     func(http.RoundTripper) http.RoundTripper // and to outbound ones
 	private bool                                      // may call loopback addresses
 	admin   string
+	retry   time.Duration // how long messages are repeated; 0: the default
+	life    time.Duration // of data-plane tokens; 0: the default
 
 	keys *identity.Keys
 	db   *store.DB
@@ -176,7 +178,7 @@ func (n *node) wire(ctx context.Context) (http.Handler, error) {
 	n.x, err = exchange.New(exchange.Config{
 		Self: n.who, Base: n.base(), DataBase: n.url() + "/data", Inbox: filepath.Join(n.dir, "inbox"),
 		DB: n.db, Ledger: n.log, Law: lib, Signer: n.keys.National, Directory: n.peers, Resolver: resolver, Token: tokens.Issue,
-		HTTP: n.http, Streams: identity.Guard{AllowPrivate: n.private}.Client(), Guard: identity.Guard{AllowPrivate: n.private}.Check, StreamKey: []byte("0123456789abcdef0123456789abcdef" + n.name), Manual: n.manual, Now: n.now, Log: logger(n),
+		HTTP: n.http, Streams: identity.Guard{AllowPrivate: n.private}.Client(), Guard: identity.Guard{AllowPrivate: n.private}.Check, StreamKey: []byte("0123456789abcdef0123456789abcdef" + n.name), Manual: n.manual, Retry: n.retry, TokenLife: n.life, Now: n.now, Log: logger(n),
 	})
 	if err != nil {
 		return nil, err

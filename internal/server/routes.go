@@ -6,7 +6,6 @@ import (
 	"net/url"
 
 	"corridor/internal/dsp"
-	"corridor/internal/exchange"
 	"corridor/internal/identity"
 )
 
@@ -48,7 +47,7 @@ func (s *server) routes() []route {
 		{pattern: "POST " + Base + "/transfers/{pid}/termination", kind: peer, family: tra, call: message(x.TransferTerminated)},
 
 		// for peers: what Corridor adds
-		{pattern: "GET " + Base + exchange.AddressPath("{pid}"), kind: peer, family: tra, call: state(x.Address)},
+		{pattern: "GET " + Base + "/transfers/{pid}/corridor-address", kind: peer, family: tra, call: state(x.Address)},
 		{pattern: "GET " + Base + "/corridor/receipts/{pid}", kind: peer, family: tra, call: state(s.receipts)},
 
 		// for the operator: docs/management-api.md
