@@ -124,6 +124,7 @@ func FuzzToken(f *testing.F) {
 	}
 	f.Add(good)
 	f.Add("cdp1..")
+	f.Add(good[:len(good)-4] + "\n" + good[len(good)-4:])
 	f.Fuzz(func(t *testing.T, s string) {
 		if _, err := tok.Check(s, time.Unix(1_900_000_000, 0)); err == nil && s != good {
 			t.Fatalf("%q was taken", s)

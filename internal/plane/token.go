@@ -89,7 +89,7 @@ func (t *Tokens) Check(token string, now time.Time) (Claims, error) {
 	refused := &corridor.Error{Kind: corridor.Unauthenticated, Msg: "the access token is not valid", Fix: "use the token of the transfer's start message"}
 	body, ok := strings.CutPrefix(token, tokenPrefix)
 	left, right, two := strings.Cut(body, ".")
-	if !ok || !two || len(token) > MaxToken {
+	if !ok || !two || len(token) > MaxToken || strings.ContainsAny(token, "\r\n") { // base64 would pass over line ends
 		return c, refused
 	}
 	enc := base64.RawURLEncoding.Strict()
