@@ -330,14 +330,13 @@ func (d *demo) follow(ctx context.Context, pid string) (stop func()) {
 	return func() { cancel(); <-done }
 }
 
-// shorterPath writes a path relative to the working directory where that is
-// shorter.
+// shorterPath writes a path below the working directory relative to it.
 func shorterPath(path string) string {
 	wd, err := os.Getwd()
 	if err != nil {
 		return path
 	}
-	if rel, err := filepath.Rel(wd, path); err == nil && len(rel) < len(path) {
+	if rel, err := filepath.Rel(wd, path); err == nil && filepath.IsLocal(rel) {
 		return rel
 	}
 	return path
