@@ -251,6 +251,9 @@ func (b *bench) exchange(cn, kz *node) (s streamed, err error) {
 		return s, err
 	}
 	s.rate = float64(b.size) / 1e6 / time.Since(at).Seconds()
+	if t.Bytes == 0 {
+		return s, errors.New("the transfer brought nothing")
+	}
 	for i, n := range []*node{cn, kz} {
 		peak, err := memory(n.cmd.Process.Pid, "VmHWM")
 		if err != nil {
