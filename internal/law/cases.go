@@ -155,7 +155,7 @@ func (l *Library) RunCase(c Case) CaseResult {
 	if c.Side == corridor.Import {
 		here = f.Destination
 	}
-	if here != c.Jurisdiction {
+	if l.byJurisdiction[here] != own {
 		res.Reason = fmt.Sprintf("the %s side of %s to %s is not %s", c.Side, f.Origin, f.Destination, c.Jurisdiction)
 		return res
 	}

@@ -159,13 +159,16 @@ func (p *pack) checkMemory(r *reader) {
 	}
 }
 
-// checkAcross reports what is wrong between packs.
+// checkAcross gives each state its pack and reports where two packs claim
+// one state.
 func (l *Library) checkAcross(readers []*reader) {
 	for i, p := range l.packs {
-		if other := l.byJurisdiction[p.jurisdiction]; other != nil {
-			readers[i].failAt(p.place, "merge them", "packs %s and %s both claim %s", other.id, p.id, p.jurisdiction)
-			continue
+		for _, code := range append([]string{p.jurisdiction}, p.members...) {
+			if other := l.byJurisdiction[code]; other != nil {
+				readers[i].failAt(p.place, "merge them", "packs %s and %s both claim %s", other.id, p.id, code)
+				continue
+			}
+			l.byJurisdiction[code] = p
 		}
-		l.byJurisdiction[p.jurisdiction] = p
 	}
 }

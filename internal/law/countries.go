@@ -8,7 +8,9 @@ import (
 )
 
 // countryTable lists the ISO 3166-1 alpha-2 codes in order, each with a short
-// English name that only serves to suggest the code.
+// English name that only serves to suggest the code. XA, XB, XC, XX and ZZ are
+// codes that the standard leaves to users: they name no state, and tests and
+// documents use them for states that do not exist.
 const countryTable = "" +
 	"AD Andorra;AE United Arab Emirates;AF Afghanistan;AG Antigua & Barbuda;AI Anguilla;AL Albania;AM Armenia;" +
 	"AO Angola;AQ Antarctica;AR Argentina;AS American Samoa;AT Austria;AU Australia;AW Aruba;AX Åland Islands;" +
@@ -42,14 +44,15 @@ const countryTable = "" +
 	"TJ Tajikistan;TK Tokelau;TL Timor-Leste;TM Turkmenistan;TN Tunisia;TO Tonga;TR Türkiye;TT Trinidad & Tobago;" +
 	"TV Tuvalu;TW Taiwan;TZ Tanzania;UA Ukraine;UG Uganda;UM US Outlying Islands;US United States;UY Uruguay;" +
 	"UZ Uzbekistan;VA Vatican City;VC St. Vincent & Grenadines;VE Venezuela;VG British Virgin Islands;" +
-	"VI U.S. Virgin Islands;VN Vietnam;VU Vanuatu;WF Wallis & Futuna;WS Samoa;YE Yemen;YT Mayotte;" +
-	"ZA South Africa;ZM Zambia;ZW Zimbabwe"
+	"VI U.S. Virgin Islands;VN Vietnam;VU Vanuatu;WF Wallis & Futuna;WS Samoa;" +
+	"XA user-assigned A;XB user-assigned B;XC user-assigned C;XX user-assigned X;YE Yemen;YT Mayotte;" +
+	"ZA South Africa;ZM Zambia;ZW Zimbabwe;ZZ user-assigned Z"
 
 // atlas is the countries in code order; a country's number is its index.
 type atlas struct{ codes, names []string }
 
 func newAtlas() *atlas {
-	a := &atlas{codes: make([]string, 0, 249), names: make([]string, 0, 249)}
+	a := &atlas{codes: make([]string, 0, 254), names: make([]string, 0, 254)}
 	for row := range strings.SplitSeq(countryTable, ";") {
 		a.codes = append(a.codes, row[:2])
 		a.names = append(a.names, row[3:])

@@ -189,6 +189,36 @@ func TestBothSidesAreCombined(t *testing.T) {
 	}
 }
 
+func TestAUnionsLawAppliesToItsMembers(t *testing.T) {
+	l := mustLoad(t, tree(strings.Replace(testHead, "title: &T\nversion", "members: [XA, XB]\ntitle: &T\nversion", 1)+rich))
+	f := flow(t, `classes: [secret]`)
+	f.Origin, f.Destination = "XA", "XB"
+	v, err := l.Decide(f)
+	if err != nil || v.Outcome != corridor.Deny || len(v.Sides) != 2 {
+		t.Fatalf("%+v %v", v, err)
+	}
+	for i, want := range []string{"XA", "XB"} {
+		if d := v.Sides[i]; d.Jurisdiction != want || d.Pack.ID != "kz" || d.Outcome != corridor.Deny {
+			t.Errorf("side %d: %s by %s: %s", i, d.Jurisdiction, d.Pack.ID, line(d))
+		}
+	}
+	cases, err := ParseCases("c", []byte(`[{id: a, side: export, facts: {date: 2026-03-02, origin: XB, destination: CN, classes: [secret]}, assume: usual, expect: deny}]`), "KZ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := l.RunCase(cases[0]); !r.Passed {
+		t.Error(r.Reason)
+	}
+}
+
+func TestAPackMayDeclareDutiesOfItsOwn(t *testing.T) {
+	own := strings.Replace(testHead, "silence:", "obligations:\n  - {id: light_a_lamp, owner: both, when: after, aliases: [lamp], evidence: &T, text: &T}\nsilence:", 1)
+	l := mustLoad(t, tree(own+oneRule(map[string]string{"results": "[{outcome: allow_with_obligations, obligations: [lamp, tell]}]"})))
+	if got := line(export(t, l, flow(t, `classes: []`))); got != `allow_with_obligations [kz.r=allow_with_obligations]: light_a_lamp tell` {
+		t.Error(got)
+	}
+}
+
 func TestAPreparedFlowDecidesTheSame(t *testing.T) {
 	l := richLibrary(t)
 	for _, facts := range []string{`classes: [personal], people: 2000`, `classes: {has: [personal]}, people: {min: 1}`, `classes: [secret]`} {

@@ -86,7 +86,7 @@ func TestBadFlowsAreExplained(t *testing.T) {
 	for want, f := range map[string]corridor.Flow{
 		"the flow has no date":                     {Origin: "KZ", Destination: "CN"},
 		`origin "" is not a country code`:          {Date: day, Destination: "CN"},
-		`destination "XX" is not a country code`:   {Date: day, Origin: "KZ", Destination: "XX"},
+		`destination "QQ" is not a country code`:   {Date: day, Origin: "KZ", Destination: "QQ"},
 		"no border is crossed":                     {Date: day, Origin: "KZ", Destination: "KZ"},
 		`unknown assumption profile "x"`:           {Date: day, Origin: "KZ", Destination: "CN", Assume: "x"},
 		"more than 2000 facts":                     {Date: day, Origin: "KZ", Destination: "CN", Facts: many},

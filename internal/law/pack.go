@@ -36,6 +36,8 @@ type pack struct {
 	lists        []*countryList
 	records      []*record
 	conditions   []*condition
+	duties       []*declared // obligations that only this pack declares
+	members      []string    // states in which the law of a union applies
 	silence      map[corridor.Side]*silence
 	rules        []*rule
 	byID         map[string]*rule
@@ -153,6 +155,7 @@ func (r *reader) pack(root *yaml.Node, a *atlas) *pack {
 				r.fail(n, "", "%w", err)
 			}
 		}},
+		field{"members", false, func(n *yaml.Node) { p.members = r.members(n, a) }},
 		field{"title", true, func(n *yaml.Node) { p.title = r.text(n, "title") }},
 		field{"version", true, func(n *yaml.Node) { p.version = r.str(n, "version") }},
 		field{"instruments", true, func(n *yaml.Node) {
@@ -165,6 +168,7 @@ func (r *reader) pack(root *yaml.Node, a *atlas) *pack {
 		field{"conditions", false, func(n *yaml.Node) {
 			r.entries(n, "conditions", func(k, v *yaml.Node) { p.conditions = append(p.conditions, r.condition(k, v)) })
 		}},
+		field{"obligations", false, func(n *yaml.Node) { p.duties = r.declarations(n) }},
 		field{"silence", true, func(n *yaml.Node) {
 			r.object(n, "silence",
 				field{"export", true, func(n *yaml.Node) { p.silence[corridor.Export] = r.silence(n) }},
@@ -180,6 +184,20 @@ func (r *reader) pack(root *yaml.Node, a *atlas) *pack {
 			})
 		}})
 	return p
+}
+
+// members reads the states of a union whose law is one pack.
+func (r *reader) members(n *yaml.Node, a *atlas) []string {
+	var codes []string
+	r.list(n, "members", func(n *yaml.Node) {
+		if _, err := a.check(n.Value, "member"); err != nil {
+			r.fail(n, "", "%w", err)
+		} else if slices.Contains(codes, n.Value) {
+			r.fail(n, "", "member %q occurs twice", n.Value)
+		}
+		codes = append(codes, n.Value)
+	})
+	return codes
 }
 
 func (r *reader) instrument(n *yaml.Node) *instrument {

@@ -75,6 +75,7 @@ func (in *inputs) side(jurisdiction string, side corridor.Side, terms []term) (p
 		p.class[i] = uint8(bits.TrailingZeros64(m))
 		p.known = p.known && m&(m-1) == 0
 	}
+	p.base.Jurisdiction = jurisdiction // a member of a union keeps its own name
 	p.base.ValidUntil = g.until
 	p.base.Notes = append(p.base.Notes, in.notes...)
 	for _, t := range terms {

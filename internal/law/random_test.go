@@ -25,7 +25,7 @@ type world struct {
 }
 
 var (
-	wPeople   = []int{0, 1, 5, 10, 11, 1000}
+	wPeople   = []int{0, 1, 5, 7, 10, 11, 1000} // one of each class that a drawn pack can tell apart
 	wHours    = []int{-1, 0, 7, 24}
 	wPurpose  = []string{"contract", "hr", "other"}
 	wClasses  = []string{"personal", "health", "open", "secret"}

@@ -17,21 +17,38 @@ type obligations struct {
 	index map[string]int
 }
 
+// declared is an obligation with the place of its declaration.
+type declared struct {
+	place
+	*ObligationInfo
+}
+
 func (r *reader) obligations(root *yaml.Node) *obligations {
 	o := &obligations{index: map[string]int{}}
 	r.object(root, "the obligations", field{"obligations", true, func(n *yaml.Node) {
-		r.list(n, "obligations", func(n *yaml.Node) {
-			d := r.obligation(n)
-			for _, id := range append([]string{d.ID}, d.Aliases...) {
-				if _, dup := o.index[id]; dup && id != "" {
-					r.fail(n, "", "obligation %q is declared twice", id)
-				}
-				o.index[id] = len(o.all)
-			}
-			o.all = append(o.all, d)
-		})
+		o.declare(r, r.declarations(n))
 	}})
 	return o
+}
+
+func (r *reader) declarations(n *yaml.Node) []*declared {
+	var out []*declared
+	r.list(n, "obligations", func(n *yaml.Node) { out = append(out, &declared{r.at(n), r.obligation(n)}) })
+	return out
+}
+
+// declare adds obligations to those that all packs share; each id and alias
+// is declared once over all files.
+func (o *obligations) declare(r *reader, list []*declared) {
+	for _, d := range list {
+		for _, id := range append([]string{d.ID}, d.Aliases...) {
+			if _, dup := o.index[id]; dup && id != "" {
+				r.failAt(d.place, "use the one that is there, or share it in obligations.yaml", "obligation %q is declared twice", id)
+			}
+			o.index[id] = len(o.all)
+		}
+		o.all = append(o.all, d.ObligationInfo)
+	}
 }
 
 func (r *reader) obligation(n *yaml.Node) *ObligationInfo {
