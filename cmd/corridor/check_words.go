@@ -84,6 +84,7 @@ func checkTexts() map[string]corridor.Text {
 		"unit.years":         {EN: "years", ZH: "年", RU: "г. (лет)"},
 
 		"from.assessment":    {EN: "the assessment", ZH: "评估完成", RU: "оценка"},
+		"from.change":        {EN: "the change", ZH: "变更", RU: "изменение"},
 		"from.detection":     {EN: "detection", ZH: "发现", RU: "обнаружение"},
 		"from.effect":        {EN: "its taking effect", ZH: "生效", RU: "вступление в силу"},
 		"from.filed_on":      {EN: "filing", ZH: "提交", RU: "подача"},
