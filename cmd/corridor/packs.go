@@ -11,10 +11,11 @@ import (
 )
 
 type packsCmd struct {
-	Lint packsLintCmd `cmd:"" help:"Check rule packs: what is wrong, and what looks wrong."`
-	Test packsTestCmd `cmd:"" help:"Run the cases of rule packs, or those of a file."`
-	List packsListCmd `cmd:"" help:"List the rule packs."`
-	Show packsShowCmd `cmd:"" help:"Show a rule pack, or one of its rules, as a reader wants it."`
+	Lint  packsLintCmd  `cmd:"" help:"Check rule packs: what is wrong, and what looks wrong."`
+	Test  packsTestCmd  `cmd:"" help:"Run the cases of rule packs, or those of a file, and say how much of the law they cover."`
+	Cover packsCoverCmd `cmd:"" help:"Propose the cases that rule packs lack."`
+	List  packsListCmd  `cmd:"" help:"List the rule packs."`
+	Show  packsShowCmd  `cmd:"" help:"Show a rule pack, or one of its rules, as a reader wants it."`
 }
 
 type packsLintCmd struct {
@@ -90,77 +91,6 @@ func oneOf(a, b string) string {
 		return a
 	}
 	return b
-}
-
-type packsTestCmd struct {
-	Dir     string   `arg:"" optional:"" help:"Directory with rule packs. Default: those built in."`
-	Packs   string   `placeholder:"DIR" help:"The same as the argument."`
-	Cases   string   `placeholder:"FILE" help:"Run the cases of this YAML or JSON file instead of the packs' own; - reads standard input."`
-	Only    []string `placeholder:"CC,..." help:"Only cases of these jurisdictions."`
-	Verbose bool     `short:"v" help:"Also print the provisions behind each answer."`
-}
-
-// Help is the long help with examples.
-func (packsTestCmd) Help() string {
-	return `A case passes if the outcome is equal and every obligation it lists is present. A case of
-a jurisdiction without a pack fails as "no pack".
-
-Examples:
-  corridor packs test
-  corridor packs test --cases cases.json --only CN,RU,KZ
-  corridor packs test ./packs
-
-Exit codes: 0 all passed, 1 some failed, 2 bad input.`
-}
-
-// Run decides every case and prints one line for each.
-func (c packsTestCmd) Run(a *app) error {
-	lib, err := loadPacks(oneOf(c.Dir, c.Packs))
-	if err != nil {
-		return err
-	}
-	cases, err := c.cases(a, lib)
-	if err != nil {
-		return err
-	}
-	if len(c.Only) > 0 {
-		for _, code := range c.Only {
-			if err := lib.Country(code); err != nil && code != "EU" {
-				return err
-			}
-		}
-		cases = slices.DeleteFunc(cases, func(x law.Case) bool { return !slices.Contains(c.Only, x.Jurisdiction) })
-	}
-	passed := 0
-	for _, r := range lib.RunCases(cases) {
-		if r.Passed {
-			passed++
-			fmt.Fprintf(a.stdout, "ok    %s  %s\n", r.Case.ID, r.Decision.Outcome)
-		} else {
-			fmt.Fprintf(a.stdout, "FAIL  %s  %s (%s)\n", r.Case.ID, r.Reason, r.Case.Where)
-		}
-		if c.Verbose {
-			for _, m := range r.Decision.Matched {
-				fmt.Fprintf(a.stdout, "        %s %s %s\n", m.Kind, m.Rule, m.Outcome)
-			}
-		}
-	}
-	fmt.Fprintf(a.stdout, "%d passed, %d failed\n", passed, len(cases)-passed)
-	if passed < len(cases) {
-		return exit(exitFailed)
-	}
-	return nil
-}
-
-func (c packsTestCmd) cases(a *app, lib *law.Library) ([]law.Case, error) {
-	if c.Cases == "" {
-		return lib.Cases()
-	}
-	data, err := readInput(a, c.Cases)
-	if err != nil {
-		return nil, err
-	}
-	return law.ParseCases(c.Cases, data, "")
 }
 
 type packsListCmd struct {

@@ -27,6 +27,7 @@ type Case struct {
 	Expect       corridor.Outcome
 	Obligations  []string
 	Note         string
+	Proposed     bool   // the engine's own answer, which no person has reviewed
 	Where        string // file:line:column
 }
 
@@ -99,6 +100,7 @@ func (r *reader) oneCase(n *yaml.Node, a *atlas, jurisdiction string) Case {
 		}},
 		field{"obligations", false, func(n *yaml.Node) { c.Obligations = r.names(n, "obligations") }},
 		field{"cite", false, skip}, field{"confidence", false, skip}, field{"text", false, skip},
+		field{"proposed", false, func(n *yaml.Node) { c.Proposed = r.boolean(n, "proposed") }},
 		field{"note", false, func(n *yaml.Node) { c.Note = r.str(n, "note") }})
 	if c.Side == "" {
 		r.fail(n, "write side: export or side: import", "case %q has no side", c.ID)

@@ -88,12 +88,15 @@ func (b *builder) rule(i int) {
 }
 
 // world is yes where no connected axiom is broken.
-func (b *builder) world() int32 {
+func (b *builder) world() int32 { return b.worldOf(b.axioms) }
+
+// worldOf is yes where none of some axioms is broken.
+func (b *builder) worldOf(axioms []int) int32 {
 	x := b.lib.axioms
 	base := len(b.pack.table.atoms)
 	done := map[*formula]int32{}
 	root := yes
-	for _, a := range b.axioms {
+	for _, a := range axioms {
 		n := b.d.build(x.list[a].never, done, func(i int) int32 { return b.d.literal(int32(b.part.at[base+i]), b.part.truth[base+i]) })
 		root = b.d.and(root, b.d.not(n))
 	}
