@@ -200,7 +200,7 @@ func (x *values) only() int {
 // case next to it, the weightiest, or one at a line of the law.
 func (s *survey) pickValue(w wish, l int, v *variable) any {
 	lv := &w.g.part.levels[l]
-	if v.optional && lv.none == w.class[l] {
+	if _, wanted := w.set[lv.v]; !wanted && v.optional && lv.none == w.class[l] {
 		return nil
 	}
 	if v.kind == ranged {

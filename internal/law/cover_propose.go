@@ -297,9 +297,7 @@ func (p *proposer) realise(w wish) *spot {
 
 // stand places a flow and checks that it has the wanted classes.
 func (p *proposer) stand(w wish, f corridor.Flow) *spot {
-	profile := f.Assume
-	f.Assume = ""
-	at := p.place(Case{Side: sides[w.side], Flow: f, Assume: profile})
+	at := p.place(Case{Side: sides[w.side], Flow: f})
 	if at == nil || at.g != w.g || at.answer == corridor.Undetermined {
 		return nil
 	}
@@ -308,7 +306,6 @@ func (p *proposer) stand(w wish, f corridor.Flow) *spot {
 			return nil
 		}
 	}
-	at.flow = f
 	return at
 }
 
@@ -368,7 +365,7 @@ func (p *proposer) thin() {
 // it shows together with which other case.
 func (p *proposer) finish(i int) Case {
 	at := p.added[i]
-	c := Case{ID: at.id, Jurisdiction: p.pack.jurisdiction, Side: sides[at.side], Flow: at.flow, Assume: DefaultProfile,
+	c := Case{ID: at.id, Jurisdiction: p.pack.jurisdiction, Side: sides[at.side], Flow: at.flow, Assume: cmp.Or(at.flow.Assume, "none"),
 		Expect: at.answer, Note: p.note(at), Proposed: true}
 	c.Flow.Assume = ""
 	for _, d := range at.g.duty {
