@@ -93,6 +93,7 @@ func checkTexts() map[string]corridor.Text {
 		"from.objection":     {EN: "the objection", ZH: "提出异议", RU: "возражение"},
 		"from.processing":    {EN: "processing", ZH: "处理", RU: "обработка"},
 		"from.provision":     {EN: "provision", ZH: "提供", RU: "передача"},
+		"from.record":        {EN: "the record", ZH: "记录形成", RU: "создание записи"},
 		"from.request":       {EN: "the request", ZH: "收到请求", RU: "запрос"},
 		"from.service_start": {EN: "the start of the service", ZH: "提供服务", RU: "начало работы сервиса"},
 		"from.signature":     {EN: "signature", ZH: "签署", RU: "подписание"},
