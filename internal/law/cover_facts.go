@@ -61,8 +61,7 @@ func (g *program) day(want corridor.Date) corridor.Date {
 }
 
 // usually picks from the classes that a profile leaves: the only one, the
-// weightiest member of a set alone, the class of one person, the weightiest
-// value.
+// weightiest member of a set alone, the lowest number, the weightiest value.
 func (g *program) usually(l int, mask uint64) uint8 {
 	lv := &g.part.levels[l]
 	v := g.lib.vars[lv.v]
@@ -70,8 +69,7 @@ func (g *program) usually(l int, mask uint64) uint8 {
 		return uint8(lowest(mask))
 	}
 	if v.kind == ranged {
-		one := between(max(v.min, 1), max(v.min, 1))
-		return uint8(lowest(lv.mask(&one)))
+		return lv.cells[0]
 	}
 	if v.member != "" {
 		return lv.cells[map[bool]int{true: 1}[v.member == v.fact.weightiest()]]
@@ -104,6 +102,9 @@ func (f *fact) weightiest() string {
 	}
 	return best
 }
+
+// someNumber is written where any number below the law's first line will do.
+const someNumber = 1000
 
 // wish is a point for which facts are wanted.
 type wish struct {
@@ -241,13 +242,10 @@ func (s *survey) pickNumber(w wish, l int, v *variable) int64 {
 			continue
 		}
 		lo, hi := lv.span(i, v)
-		switch {
-		case lo > v.min || hi == v.max:
+		if lo > v.min || hi == v.max {
 			return lo
-		case lo <= 1 && hi >= 1:
-			return 1
 		}
-		return hi
+		return min(hi, max(lo, someNumber))
 	}
 	return v.min
 }

@@ -206,6 +206,9 @@ func (s *survey) why(g *goal) string {
 	case g.what == goalResult:
 		return "the results above it decide first"
 	}
+	if n := s.pack.table.atoms[g.atom].list; n > 0 && !s.pack.lists[n-1].splits() {
+		return "no state is on the list " + s.pack.lists[n-1].name
+	}
 	if p.any(g, i, yes) {
 		return p.excluded(g, i)
 	}
@@ -257,4 +260,9 @@ func (p *prover) lifted(g *goal, i int) string {
 		}
 	}
 	return "its exemptions lift the rule wherever it would decide"
+}
+
+// splits says whether any edition of a list names a state.
+func (l *countryList) splits() bool {
+	return slices.ContainsFunc(l.editions, func(e edition) bool { return e.codes.count() > 0 })
 }

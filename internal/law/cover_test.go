@@ -243,6 +243,37 @@ func TestWhatNoPairCanShowSaysWhy(t *testing.T) {
 	}
 }
 
+func TestIdleTestsAreLinted(t *testing.T) {
+	named := strings.Replace(testHead, "conditions:\n", "conditions:\n  both: {when: '\"health\" in classes && \"personal\" in classes'}\n  wide: {when: '\"personal\" in classes && people > 10'}\n", 1)
+	for _, x := range []struct{ rules, want string }{
+		{simple("kz.a", `"health" in classes && "personal" in classes`, ""), `a test of kz.a changes nothing: "personal" in classes`},
+		{simple("kz.a", "people >= 10 || people >= 1000", ""), "a test of kz.a changes nothing: people >= 1000"},
+		{simple("kz.a", `use("both")`, ""), `a test of condition both changes nothing: "personal" in classes`},
+		{simple("kz.a", `use("wide") && "health" in classes`, "") + simple("kz.b", `use("wide")`, ""), ""},
+		{simple("kz.a", `"health" in classes && copied`, ""), ""},
+		{simple("kz.a", `destination in list("nobody")`, ""), ""},
+	} {
+		_, findings := Lint(tree(strings.Replace(named, "lists:\n", "lists:\n  nobody: {title: &T, editions: [{from: 2020-01-01, codes: [], source: &S}]}\n", 1) + "rules:\n" + x.rules))
+		got := ""
+		for _, f := range findings {
+			if strings.Contains(f.Msg, "changes nothing") {
+				got += f.Msg
+			}
+		}
+		if got != x.want {
+			t.Errorf("%s: %q, want %q", x.rules, got, x.want)
+		}
+	}
+}
+
+func TestACaseThatNobodyReviewedIsLinted(t *testing.T) {
+	cases := strings.Replace(at("a", "copied: true", corridor.Deny), "expect:", "proposed: true, expect:", 1)
+	_, findings := Lint(withCases(tree(testHead+"rules:\n"+simple("kz.a", "copied", "")), cases))
+	if len(findings) != 1 || findings[0].Error || !strings.Contains(findings[0].Msg, "case a was proposed") || !strings.HasPrefix(findings[0].Where, "kz/cases.yaml:2") {
+		t.Errorf("%+v", findings)
+	}
+}
+
 func TestAFailedCaseCoversNothing(t *testing.T) {
 	l, err := Load(tree(testHead + "rules:\n" + simple("kz.a", "copied", "")))
 	if err != nil {

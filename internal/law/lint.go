@@ -20,12 +20,15 @@ type Finding struct {
 
 // Lint loads the packs of fsys and looks for what Load lets pass: rules that
 // can never apply, results that can never be reached, exemptions that lift
-// nothing or too much, rules always in the shadow of a stricter one, gaps
-// between editions of a list, and sides that are too large to decide exactly.
+// nothing or too much, rules always in the shadow of a stricter one, tests
+// that change nothing, gaps between editions of a list, sides that are too
+// large to decide exactly, and cases that no person has reviewed.
 func Lint(fsys fs.FS) (*Library, []Finding) {
 	l, errs := load(fsys)
+	var cases []Case
 	if l != nil {
-		if _, err := l.Cases(); err != nil {
+		var err error
+		if cases, err = l.Cases(); err != nil {
 			errs = append(errs, unjoin(err)...)
 		}
 	}
@@ -33,12 +36,15 @@ func Lint(fsys fs.FS) (*Library, []Finding) {
 	if l == nil {
 		return nil, out
 	}
-	for _, p := range l.packs {
-		t := &linter{pack: p, lib: l, rules: map[*rule]*seen{}}
+	results := l.RunCases(cases)
+	more := make([][]Finding, len(l.packs))
+	parallel(len(l.packs), func(i int) {
+		t := &linter{pack: l.packs[i], lib: l, rules: map[*rule]*seen{}}
 		t.run()
-		out = append(out, t.out...)
-	}
-	return l, out
+		t.idle(l.survey(l.packs[i], results))
+		more[i] = t.out
+	})
+	return l, slices.Concat(append([][]Finding{out}, append(more, unreviewed(cases))...)...)
 }
 
 func unjoin(err error) []error {
