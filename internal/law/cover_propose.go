@@ -285,6 +285,9 @@ func (p *proposer) realise(w wish) *spot {
 		return nil
 	}
 	for _, name := range keys(f.Facts) {
+		if said := p.lib.vocab.byName[name]; said != nil && said.Type == typeSet {
+			continue // what the data is, is said even where it does not matter
+		}
 		less := f
 		less.Facts = maps.Clone(f.Facts)
 		delete(less.Facts, name)
