@@ -28,6 +28,7 @@ type Library struct {
 	obligations    *obligations
 	profiles       map[string]*profile
 	calendars      map[string]*calendar
+	actions        *actions
 	records        map[string]*record // by class/id
 	recordList     []*record
 	packs          []*pack

@@ -30,7 +30,7 @@ type packFiles struct {
 	pack, cases []byte
 }
 
-var sharedFiles = []string{"vocabulary.yaml", "obligations.yaml", "assumptions.yaml", "calendars.json"}
+var sharedFiles = []string{"vocabulary.yaml", "obligations.yaml", "assumptions.yaml", "calendars.json", actionsFile}
 
 // Load compiles every pack of fsys. The error joins all that is wrong, each a
 // *corridor.Error whose Where is file:line:column.
@@ -125,11 +125,13 @@ func readOne(fsys fs.FS, name string) ([]byte, error) {
 // are cores. The readers come in the order of sharedFiles, then of the packs.
 func (l *Library) readAll(raw *files) []*reader {
 	l.profiles, l.calendars = map[string]*profile{}, map[string]*calendar{}
+	l.actions = &actions{table: newAtomTable()}
 	decode := []func(*reader, *yaml.Node){
 		func(r *reader, n *yaml.Node) { l.vocab = r.vocabulary(n) },
 		func(r *reader, n *yaml.Node) { l.obligations = r.obligations(n) },
 		func(r *reader, n *yaml.Node) { l.profiles = r.profiles(n) },
 		func(r *reader, n *yaml.Node) { l.calendars = r.calendars(n) },
+		func(r *reader, n *yaml.Node) { l.actions = r.actions(n) },
 	}
 	l.packs = make([]*pack, len(raw.packs))
 	readers := make([]*reader, len(sharedFiles)+len(raw.packs))
@@ -243,6 +245,8 @@ func (l *Library) assemble(raw *files, readers []*reader) []error {
 	}
 	vr := &reader{file: sharedFiles[0]}
 	l.compileAxioms(&scope{env: env, atlas: l.atlas, vocab: l.vocab, vars: l.vars, table: newAtomTable(), r: vr})
+	ar := &reader{file: actionsFile}
+	l.compileActions(&scope{env: env, atlas: l.atlas, vocab: l.vocab, vars: l.vars, table: l.actions.table, r: ar})
 	parallel(len(l.packs), func(i int) {
 		p := l.packs[i]
 		s := &scope{env: env, atlas: l.atlas, vocab: l.vocab, vars: l.vars, table: p.table, pack: p, records: l.records,
@@ -251,7 +255,7 @@ func (l *Library) assemble(raw *files, readers []*reader) []error {
 		p.check(readers[i], l)
 	})
 	l.checkAcross(readers)
-	if errs := append(slices.Clone(vr.errs), collect(readers)...); len(errs) > 0 {
+	if errs := append(slices.Concat(vr.errs, ar.errs), collect(readers)...); len(errs) > 0 {
 		return errs
 	}
 	if err := l.finish(); err != nil {

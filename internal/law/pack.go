@@ -82,7 +82,9 @@ type record struct {
 	shorthand map[string]string
 	still     *standstill
 	question  corridor.Text
-	v         int // its variable
+	lead      *lead // how long it takes to put it in place; nil: as its class usually takes
+	fixed     bool  // no participant can put it in place: a treaty, a statute
+	v         int   // its variable
 }
 
 // standstill is a term that has to pass after a filing.
@@ -264,11 +266,16 @@ func (r *reader) record(k, n *yaml.Node, class string) *record {
 			r.entries(n, "shorthand", func(k, v *yaml.Node) { c.shorthand[k.Value] = r.name(v, "state") })
 		}},
 		{"question", true, func(n *yaml.Node) { c.question = r.text(n, "question") }},
+		{"lead", false, func(n *yaml.Node) { c.lead = r.lead(n) }},
+		{"changeable", false, func(n *yaml.Node) { c.fixed = !r.boolean(n, "changeable") }},
 	}
 	if class == "filing" {
 		fields = append(fields, field{"standstill", false, func(n *yaml.Node) { c.still = r.standstill(n, c) }})
 	}
 	r.object(n, "a "+class, fields...)
+	if _, treaty := c.shorthand["treaty"]; treaty {
+		c.fixed = true
+	}
 	if len(c.states) < 2 || len(c.states) > maxStates {
 		r.fail(n, `the first is "nothing there"`, "%s %q needs 2 to %d states", class, c.id, maxStates)
 	}
