@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -15,7 +16,12 @@ import (
 func TestCheckSpeaksThreeLanguagesAlike(t *testing.T) {
 	verb := regexp.MustCompile(`%(\[\d+\])?[a-z]`)
 	index := regexp.MustCompile(`\[\d+\]`)
-	for key, text := range checkTexts() {
+	all := checkTexts()
+	maps.Copy(all, diffTexts())
+	if len(all) != len(checkTexts())+len(diffTexts()) {
+		t.Error("a key is used twice")
+	}
+	for key, text := range all {
 		if text.EN == "" || text.ZH == "" || text.RU == "" {
 			t.Errorf("%s lacks a language", key)
 		}

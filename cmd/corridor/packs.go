@@ -16,6 +16,9 @@ type packsCmd struct {
 	Cover packsCoverCmd `cmd:"" help:"Propose the cases that rule packs lack."`
 	List  packsListCmd  `cmd:"" help:"List the rule packs."`
 	Show  packsShowCmd  `cmd:"" help:"Show a rule pack, or one of its rules, as a reader wants it."`
+
+	Diff     packsDiffCmd     `cmd:"" help:"Say exactly what changes from one edition to another, and for which flows."`
+	Calendar packsCalendarCmd `cmd:"" help:"List coming changes of the law."`
 }
 
 type packsLintCmd struct {

@@ -51,6 +51,7 @@ type builder struct {
 	applies  []int32
 	results  [][]int32
 	possible int32
+	also     map[int]int32 // atoms that mean more than their own literal
 }
 
 func (b *builder) build() {
@@ -64,7 +65,15 @@ func (b *builder) build() {
 }
 
 func (b *builder) formula(f *formula) int32 {
-	return b.d.build(f, b.done, func(i int) int32 { return b.d.literal(int32(b.part.at[i]), b.part.truth[i]) })
+	return b.d.build(f, b.done, b.literal)
+}
+
+// literal is the diagram of one atom.
+func (b *builder) literal(i int) int32 {
+	if n, ok := b.also[i]; ok {
+		return n
+	}
+	return b.d.literal(int32(b.part.at[i]), b.part.truth[i])
 }
 
 // rule builds when a rule applies and when it yields each result.
@@ -97,7 +106,7 @@ func (b *builder) worldOf(axioms []int) int32 {
 	done := map[*formula]int32{}
 	root := yes
 	for _, a := range axioms {
-		n := b.d.build(x.list[a].never, done, func(i int) int32 { return b.d.literal(int32(b.part.at[base+i]), b.part.truth[base+i]) })
+		n := b.d.build(x.list[a].never, done, func(i int) int32 { return b.literal(base + i) })
 		root = b.d.and(root, b.d.not(n))
 	}
 	return root

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bytes"
+
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"corridor"
+	"corridor/internal/law"
+	"corridor/packs"
+)
+
+// builtin names the packs inside this program.
+const builtin = "builtin"
+
+// edition is a set of rule packs that a command line names: the packs built
+// in, a directory of packs, or one pack, which stands in for its namesake
+// among the packs around it or built in.
+type edition struct {
+	name string
+	lib  *law.Library
+	only string // the one pack that was named
+}
+
+func openEdition(name string) (edition, error) {
+	e := edition{name: name}
+	fsys, err := e.files()
+	if err != nil {
+		return e, err
+	}
+	if e.lib, err = law.Load(fsys); err != nil {
+		return e, corridor.E(corridor.Invalid, "the rule packs of %s cannot be used:\n%w", name, err)
+	}
+	return e, nil
+}
+
+func (e *edition) files() (fs.FS, error) {
+	if e.name == builtin || e.name == "" {
+		return packs.FS(), nil
+	}
+	info, err := os.Stat(e.name)
+	switch {
+	case err != nil:
+		return nil, &corridor.Error{Kind: corridor.Invalid, Where: e.name, Msg: "is not there", Fix: "name a directory with rule packs, one pack's directory or file, or builtin"}
+	case !info.IsDir():
+		return e.onePack(e.name)
+	}
+	if _, err := os.Stat(filepath.Join(e.name, "vocabulary.yaml")); err == nil {
+		return os.DirFS(e.name), nil
+	}
+	if _, err := os.Stat(filepath.Join(e.name, "pack.yaml")); err == nil {
+		return e.onePack(filepath.Join(e.name, "pack.yaml"))
+	}
+	return nil, &corridor.Error{Kind: corridor.Invalid, Where: e.name, Msg: "holds neither a vocabulary.yaml nor a pack.yaml",
+		Fix: "name a directory with rule packs, one pack's directory or file, or builtin"}
+}
+
+var packName = regexp.MustCompile(`(?m)^pack:[ \t]*["']?([a-z0-9_-]+)`)
+
+// onePack lays one pack over the packs beside it, or over those built in.
+func (e *edition) onePack(file string) (fs.FS, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, corridor.E(corridor.Invalid, "%w", err)
+	}
+	defer f.Close()
+	data, err := readLimited(f, file)
+	if err != nil {
+		return nil, err
+	}
+	found := packName.FindSubmatch(data)
+	if found == nil {
+		return nil, &corridor.Error{Kind: corridor.Invalid, Where: file, Msg: "does not say which pack it is", Fix: "begin it with  pack: cc"}
+	}
+	e.only = string(found[1])
+	base := packs.FS()
+	around := filepath.Dir(filepath.Dir(file))
+	if _, err := os.Stat(filepath.Join(around, "vocabulary.yaml")); err == nil {
+		base = os.DirFS(around)
+	}
+	return overlay{base, e.only, data}, nil
+}
+
+// overlay is a file system of packs in which one pack is another one. The
+// cases of the pack that is covered are not its cases, and are left out.
+type overlay struct {
+	base fs.FS
+	dir  string
+	pack []byte
+}
+
+// Open implements fs.FS.
+func (o overlay) Open(name string) (fs.File, error) {
+	switch name {
+	case o.dir + "/pack.yaml":
+		return &memFile{bytes.NewReader(o.pack), memInfo{"pack.yaml", int64(len(o.pack)), false}}, nil
+	case o.dir + "/cases.yaml":
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return o.base.Open(name)
+}
+
+// ReadDir implements fs.ReadDirFS.
+func (o overlay) ReadDir(name string) ([]fs.DirEntry, error) {
+	list, err := fs.ReadDir(o.base, name)
+	if err != nil || name != "." {
+		return list, err
+	}
+	for _, d := range list {
+		if d.Name() == o.dir {
+			return list, nil
+		}
+	}
+	return append(list, fs.FileInfoToDirEntry(memInfo{o.dir, 0, true})), nil
+}
+
+type memFile struct {
+	*bytes.Reader
+	info memInfo
+}
+
+// Stat implements fs.File.
+func (f *memFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+
+// Close implements fs.File.
+func (f *memFile) Close() error { return nil }
+
+type memInfo struct {
+	name string
+	size int64
+	dir  bool
+}
+
+func (i memInfo) Name() string       { return i.name }
+func (i memInfo) Size() int64        { return i.size }
+func (i memInfo) ModTime() time.Time { return time.Time{} }
+func (i memInfo) IsDir() bool        { return i.dir }
+func (i memInfo) Sys() any           { return nil }
+
+// Mode implements fs.FileInfo.
+func (i memInfo) Mode() fs.FileMode {
+	if i.dir {
+		return fs.ModeDir | 0o555
+	}
+	return 0o444
+}
+
+// limits gives what a comparison is limited to: what was asked for, or the
+// one pack that either edition is.
+func limits(asked []string, list ...edition) ([]string, error) {
+	one := ""
+	for _, e := range list {
+		switch {
+		case e.only == "" || e.only == one:
+		case one != "":
+			return nil, &corridor.Error{Kind: corridor.Invalid, Msg: "pack " + one + " cannot be compared with pack " + e.only, Fix: "name two editions of one pack"}
+		default:
+			one = e.only
+		}
+	}
+	if len(asked) == 0 && one != "" {
+		return []string{one}, nil
+	}
+	for _, name := range asked {
+		var err error
+		for _, e := range list {
+			if _, err = e.lib.Pack(name); err == nil {
+				break
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return asked, nil
+}
+
+// dayOf reads an optional day.
+func dayOf(flag, s string, otherwise corridor.Date) (corridor.Date, error) {
+	if s == "" {
+		return otherwise, nil
+	}
+	d, err := corridor.ParseDate(s)
+	if err != nil {
+		return 0, corridor.E(corridor.Invalid, "%s: %w", flag, err)
+	}
+	return d, nil
+}
