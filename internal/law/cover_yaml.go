@@ -84,7 +84,9 @@ func flowValue(v any) string {
 	}
 	if m, ok := object(v); ok {
 		var parts []string
-		for _, k := range keys(m) {
+		names := keys(m)
+		slices.SortStableFunc(names, func(a, b string) int { return recordOrder[a] - recordOrder[b] })
+		for _, k := range names {
 			if m[k] != nil {
 				parts = append(parts, scalar(k)+": "+flowValue(m[k]))
 			}
@@ -99,6 +101,9 @@ func flowValue(v any) string {
 	}
 	return fmt.Sprint(v)
 }
+
+// recordOrder puts the kind of a record first and its date last.
+var recordOrder = map[string]int{"kind": -2, "state": -1, "filed_on": 1}
 
 var (
 	plainText = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.()-]*( [A-Za-z0-9_.()-]+)*$|^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
