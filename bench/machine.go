@@ -137,6 +137,25 @@ func memory(pid int, line string) (int64, error) {
 	return 0, fmt.Errorf("process %d has no %s", pid, line)
 }
 
+// processor reads how much processor time a process has used, from field 14
+// (user) and 15 (system) of /proc/PID/stat, in ticks of 10 ms.
+func processor(pid int) (time.Duration, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	var ticks int64
+	fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:])) // the name may hold blanks
+	for _, f := range fields[11:13] {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond, nil
+}
+
 func mb(bytes int64) string { return fmt.Sprintf("%.0f MB", float64(bytes)/1e6) }
 
 // meter tells how much of the machine other programs took.

@@ -297,7 +297,13 @@ func (b *bench) negotiate() error {
 		n = 100
 	}
 	var took []time.Duration
+	var before [2]time.Duration
 	for i := range n + 10 {
+		if i == 10 {
+			if before, err = spent(cn, kz); err != nil {
+				return err
+			}
+		}
 		at := time.Now()
 		if _, err := agree(cn, kz); err != nil {
 			return err
@@ -307,6 +313,11 @@ func (b *bench) negotiate() error {
 		}
 	}
 	b.add("complete negotiation, request to finalised on both sides, two processes", "p50 ≤ 40 ms", "%s, of %d", quantilesOf(took), n)
+	after, err := spent(cn, kz)
+	if err != nil {
+		return err
+	}
+	b.add("- processor time of the two nodes for one", "", "%s in CN, %s in KZ", brief((after[0]-before[0])/time.Duration(n)), brief((after[1]-before[1])/time.Duration(n)))
 	for _, side := range []*node{cn, kz} {
 		rss, err := memory(side.cmd.Process.Pid, "VmRSS")
 		if err != nil {
@@ -315,6 +326,16 @@ func (b *bench) negotiate() error {
 		b.add("- memory of the node in "+side.country+" after these", "", "%s RSS", mb(rss))
 	}
 	return nil
+}
+
+// spent is the processor time of two nodes so far.
+func spent(a, b *node) (out [2]time.Duration, err error) {
+	for i, n := range []*node{a, b} {
+		if out[i], err = processor(n.cmd.Process.Pid); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
 }
 
 // demo measures the demo of the built program.
