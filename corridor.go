@@ -25,10 +25,12 @@ type Participant struct {
 // Side says which end of a flow a law looks at.
 type Side string
 
-// The two sides of a flow. A rule may name both.
+// The two sides of a flow, of which a national rule may name both, and the
+// layer of treaties that bind both states.
 const (
 	Export Side = "export"
 	Import Side = "import"
+	Treaty Side = "treaty"
 )
 
 // Date is a calendar day without a time zone: days since 1970-01-01.

@@ -68,7 +68,7 @@ func TestNoDecisionAtAllIsADeny(t *testing.T) {
 func TestAVerdictIsTheUnionOfDuties(t *testing.T) {
 	v := Combine(Flow{Origin: "CN", Destination: "KZ"},
 		Decision{Outcome: AllowWithObligations, Duties: []Obligation{{ID: "maybe"}, {ID: "pipia", Certain: true}}, Pack: PackRef{ID: "cn", Digest: "sha256:x"}},
-		Decision{Outcome: Undetermined, Duties: []Obligation{{ID: "pipia", Certain: true}}, Questions: []Question{{Fact: "consent"}, {Fact: "consent"}}},
+		Decision{Outcome: Undetermined, Best: Allow, Worst: Deny, Duties: []Obligation{{ID: "pipia", Certain: true}}, Questions: []Question{{Fact: "consent"}, {Fact: "consent"}}},
 	)
 	if v.Outcome != Undetermined {
 		t.Error(v.Outcome)
@@ -78,6 +78,27 @@ func TestAVerdictIsTheUnionOfDuties(t *testing.T) {
 	}
 	if len(v.Missing) != 1 || len(v.Packs) != 1 {
 		t.Error(v.Missing, v.Packs)
+	}
+}
+
+func TestWhatOneSideSettlesTheOtherCannotOpen(t *testing.T) {
+	open := func(best, worst Outcome) Decision { return Decision{Outcome: Undetermined, Best: best, Worst: worst} }
+	for _, c := range []struct {
+		a, b Decision
+		want Outcome
+	}{
+		{Decision{Outcome: NeedsApproval}, open(Allow, AllowWithObligations), NeedsApproval},
+		{Decision{Outcome: NeedsApproval}, open(Allow, Deny), Undetermined},
+		{Decision{Outcome: Deny}, open(Allow, Deny), Deny},
+		{open(NeedsApproval, Deny), open(Deny, Deny), Deny},
+		{Decision{Outcome: Allow}, open(Allow, AllowWithObligations), Undetermined},
+	} {
+		if got := Combine(Flow{}, c.a, c.b).Outcome; got != c.want {
+			t.Errorf("%s and %s: %s, want %s", c.a.Outcome, c.b.Outcome, got, c.want)
+		}
+		if got := c.a.With(c.b).Outcome; got != c.want {
+			t.Errorf("%s with %s: %s, want %s", c.a.Outcome, c.b.Outcome, got, c.want)
+		}
 	}
 }
 

@@ -156,11 +156,63 @@ type Decision struct {
 	ValidUntil   Date         `json:"valid_until,omitempty"`
 	Notes        []string     `json:"notes,omitempty"` // for example: no rule pack for this jurisdiction
 	Pack         PackRef      `json:"pack"`
+	Layers       []PackRef    `json:"layers,omitempty"` // other packs that took part: the treaties that bind this state
 	Engine       string       `json:"engine"`
 }
 
-// Verdict is both sides' decisions combined: the strictest outcome and the
-// union of the obligations.
+// span is the best and the worst outcome that the open facts leave.
+func (d *Decision) span() (best, worst Outcome) {
+	if d.Outcome == Undetermined {
+		return d.Best, d.Worst
+	}
+	return d.Outcome, d.Outcome
+}
+
+// narrow is the outcome between a best and a worst one.
+func narrow(best, worst Outcome) Outcome {
+	if best == worst {
+		return best
+	}
+	return Undetermined
+}
+
+// With joins the decision on another layer of law that binds the same side:
+// the strictest outcome wins, and what both ask for is asked for.
+func (d Decision) With(layer Decision) Decision {
+	best, worst := d.span()
+	b, w := layer.span()
+	drives := min(worst, w) == w
+	d.Best, d.Worst = min(best, b), min(worst, w)
+	d.Outcome = narrow(d.Best, d.Worst)
+	d.Unverified = d.Unverified || layer.Unverified && drives
+	d.Matched = slices.Concat(d.Matched, layer.Matched)
+	d.Duties = slices.Concat(d.Duties, layer.Duties)
+	d.Questions, d.NearMisses = slices.Concat(d.Questions, layer.Questions), slices.Concat(d.NearMisses, layer.NearMisses)
+	d.Assumed, d.Notes = union(d.Assumed, layer.Assumed), union(d.Notes, layer.Notes)
+	if d.Outcome != Undetermined {
+		d.Questions = nil
+	}
+	if layer.ValidUntil != 0 && (d.ValidUntil == 0 || layer.ValidUntil < d.ValidUntil) {
+		d.ValidUntil = layer.ValidUntil
+	}
+	d.Layers = append(slices.Clone(d.Layers), layer.Pack)
+	return d
+}
+
+func union(a, b []string) []string {
+	for _, s := range b {
+		a = addNew(slices.Clip(a), s)
+	}
+	return a
+}
+
+// Silent says whether no provision took part: silence alone decided.
+func (d *Decision) Silent() bool {
+	return !slices.ContainsFunc(d.Matched, func(m Match) bool { return m.Kind != "silence" })
+}
+
+// Verdict is the decisions of both sides and of the treaties between them
+// combined: the strictest outcome and the union of the obligations.
 type Verdict struct {
 	Outcome     Outcome    `json:"outcome"`
 	Obligations []string   `json:"obligations"`                    // ids of the duties that are certain
@@ -172,17 +224,21 @@ type Verdict struct {
 }
 
 // Combine puts the sides' decisions together. No decision at all is a deny.
+// What one side leaves open is settled where another side is stricter than
+// anything it could come to.
 func Combine(flow Flow, sides ...Decision) Verdict {
 	v := Verdict{Flow: flow, Sides: sides, Obligations: []string{}, Missing: []string{}, Packs: []PackRef{}}
 	if len(sides) == 0 {
 		return v
 	}
-	v.Outcome = sides[0].Outcome
+	best, worst := sides[0].span()
 	duties := 0
 	for i := range sides {
-		v.Outcome = Strictest(v.Outcome, sides[i].Outcome)
+		b, w := sides[i].span()
+		best, worst = min(best, b), min(worst, w)
 		duties += len(sides[i].Duties)
 	}
+	v.Outcome = narrow(best, worst)
 	v.Obligations, v.Packs = make([]string, 0, duties), make([]PackRef, 0, len(sides))
 	for _, certain := range []bool{true, false} {
 		for i := range sides {

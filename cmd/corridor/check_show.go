@@ -83,6 +83,10 @@ func (w *answer) conclusion() string {
 }
 
 func (w *answer) side(d *corridor.Decision) {
+	if d.Side == corridor.Treaty && d.Silent() {
+		w.heading(w.say("no treaty"))
+		return
+	}
 	outcome := w.say(d.Outcome.String())
 	if d.Outcome == corridor.Undetermined && d.Pack.ID != "" {
 		outcome = w.say("between", outcome, w.say(d.Best.String()), w.say(d.Worst.String()))
@@ -265,7 +269,7 @@ func (w *answer) deadline(d *law.Deadline) string {
 	if d.Days == 1 && w.lang == "en" {
 		unit = strings.TrimSuffix(unit, "s")
 	}
-	s := w.say("within", d.Days, unit, w.say("from."+d.From))
+	s := w.say("within", d.Days, unit, w.lib.Event(d.From).In(w.lang))
 	if d.Calendar != "" {
 		s = w.say("calendar", s, d.Calendar)
 	}

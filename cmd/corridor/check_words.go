@@ -27,10 +27,13 @@ func checkTexts() map[string]corridor.Text {
 		"say.undetermined":           {EN: "Undetermined: what is still open decides between “%s” and “%s”.", ZH: "尚不能确定：未明事实决定结论为“%s”还是“%s”。", RU: "Не определено: от неизвестного зависит, «%s» или «%s»."},
 		"say.nopack":                 {EN: "Undetermined: there is no rule pack for %s.", ZH: "尚不能确定：没有%s的规则包。", RU: "Не определено: нет пакета правил страны %s."},
 
-		"flow":    {EN: "From %s to %s, %s", ZH: "从%s到%s，%s", RU: "%s → %s, %s"},
-		"export":  {EN: "%s, export side: %s", ZH: "%s（出境方）：%s", RU: "%s, сторона вывоза: %s"},
-		"import":  {EN: "%s, import side: %s", ZH: "%s（入境方）：%s", RU: "%s, сторона ввоза: %s"},
-		"between": {EN: "%s (between “%s” and “%s”)", ZH: "%s（介于“%s”与“%s”之间）", RU: "%s (между «%s» и «%s»)"},
+		"flow":      {EN: "From %s to %s, %s", ZH: "从%s到%s，%s", RU: "%s → %s, %s"},
+		"export":    {EN: "%s, export side: %s", ZH: "%s（出境方）：%s", RU: "%s, сторона вывоза: %s"},
+		"treaty":    {EN: "%s: %s", ZH: "%s：%s", RU: "%s: %s"},
+		"treaties":  {EN: "Treaties between the two states", ZH: "两国之间的条约", RU: "Договоры между двумя государствами"},
+		"no treaty": {EN: "Treaties: none that is encoded speaks of this flow.", ZH: "条约：已收录的条约均未涉及本次流动。", RU: "Договоры: ни один из учтённых не говорит об этом потоке."},
+		"import":    {EN: "%s, import side: %s", ZH: "%s（入境方）：%s", RU: "%s, сторона ввоза: %s"},
+		"between":   {EN: "%s (between “%s” and “%s”)", ZH: "%s（介于“%s”与“%s”之间）", RU: "%s (между «%s» и «%s»)"},
 
 		"because":      {EN: "Because", ZH: "依据", RU: "Основания"},
 		"might":        {EN: "May apply, depending on what is still open", ZH: "视未明事实可能适用", RU: "Может примениться, в зависимости от неизвестного"},
@@ -82,22 +85,6 @@ func checkTexts() map[string]corridor.Text {
 		"unit.hours":         {EN: "hours", ZH: "小时", RU: "ч"},
 		"unit.months":        {EN: "months", ZH: "个月", RU: "мес."},
 		"unit.years":         {EN: "years", ZH: "年", RU: "г. (лет)"},
-
-		"from.assessment":    {EN: "the assessment", ZH: "评估完成", RU: "оценка"},
-		"from.change":        {EN: "the change", ZH: "变更", RU: "изменение"},
-		"from.detection":     {EN: "detection", ZH: "发现", RU: "обнаружение"},
-		"from.effect":        {EN: "its taking effect", ZH: "生效", RU: "вступление в силу"},
-		"from.filed_on":      {EN: "filing", ZH: "提交", RU: "подача"},
-		"from.issue":         {EN: "issue", ZH: "颁发", RU: "выдача"},
-		"from.last_review":   {EN: "the last review", ZH: "上次复核", RU: "последняя проверка"},
-		"from.objection":     {EN: "the objection", ZH: "提出异议", RU: "возражение"},
-		"from.processing":    {EN: "processing", ZH: "处理", RU: "обработка"},
-		"from.provision":     {EN: "provision", ZH: "提供", RU: "передача"},
-		"from.record":        {EN: "the record", ZH: "记录形成", RU: "создание записи"},
-		"from.request":       {EN: "the request", ZH: "收到请求", RU: "запрос"},
-		"from.service_start": {EN: "the start of the service", ZH: "提供服务", RU: "начало работы сервиса"},
-		"from.signature":     {EN: "signature", ZH: "签署", RU: "подписание"},
-		"from.withdrawal":    {EN: "withdrawal", ZH: "撤回", RU: "отзыв"},
 	}
 }
 
@@ -125,6 +112,9 @@ func (p phrases) say(key string, args ...any) string {
 
 // country writes a state's name and code.
 func (p phrases) country(code string) string {
+	if code == string(corridor.Treaty) {
+		return p.say("treaties")
+	}
 	r, err := language.ParseRegion(code)
 	if err != nil {
 		return code

@@ -82,7 +82,7 @@ func (r *reader) cases(root *yaml.Node, a *atlas, jurisdiction string) []Case {
 func (r *reader) oneCase(n *yaml.Node, a *atlas, jurisdiction string) Case {
 	c := Case{Jurisdiction: jurisdiction, Assume: DefaultProfile, Where: r.at(n).String()}
 	side := func(key string) field {
-		return field{key, false, func(n *yaml.Node) { c.Side = corridor.Side(r.choice(n, key, "export", "import")) }}
+		return field{key, false, func(n *yaml.Node) { c.Side = corridor.Side(r.choice(n, key, "export", "import", "treaty")) }}
 	}
 	skip := func(*yaml.Node) {}
 	r.object(n, "a case",
@@ -153,10 +153,7 @@ func (l *Library) RunCase(c Case) CaseResult {
 	if c.Assume != "" && c.Assume != "none" {
 		f.Assume = c.Assume
 	}
-	here := f.Origin
-	if c.Side == corridor.Import {
-		here = f.Destination
-	}
+	here := whose(f, c.Side)
 	if l.byJurisdiction[here] != own {
 		res.Reason = fmt.Sprintf("the %s side of %s to %s is not %s", c.Side, f.Origin, f.Destination, c.Jurisdiction)
 		return res

@@ -24,8 +24,11 @@ func (p *pack) check(r *reader, l *Library) {
 		p.checkCites(r, u.place, u.id, u.cites, &u.period)
 		p.checkObligations(r, l, u)
 	}
-	for _, side := range []corridor.Side{corridor.Export, corridor.Import} {
+	for _, side := range sides {
 		s := p.silence[side]
+		if s == nil {
+			continue
+		}
 		p.checkCites(r, s.place, "silence on "+string(side), s.cites, nil)
 		if s.source.status == corridor.Memory && s.outcome.Permits() {
 			r.failAt(s.place, "see the source first, or let silence yield needs_approval or deny", "silence on %s opens, and its source is memory", side)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"corridor"
 )
@@ -208,6 +209,79 @@ func TestAUnionsLawAppliesToItsMembers(t *testing.T) {
 	}
 	if r := l.RunCase(cases[0]); !r.Passed {
 		t.Error(r.Reason)
+	}
+}
+
+// treaties is a pack of treaties beside the pack kz of tests.
+const treaties = `
+pack: treaty
+layer: treaty
+title: &T
+version: "1"
+instruments: {vclt: {title: &T, in_force: {from: 1980-01-01}}}
+silence: {treaty: {outcome: allow, cite: [{instrument: vclt, article: "34"}], source: &S, text: &T}}
+rules:
+  - id: treaty.help
+    side: treaty
+    when: 'destination == "CN" && purpose == "hr"'
+    results:
+      - {when: 'people < 10', outcome: allow_with_obligations, obligations: [tell]}
+      - {outcome: needs_approval, obligations: [keep]}
+    cite: [{instrument: vclt, article: "26"}]
+    source: {status: secondary, on: 2026-01-01, ref: firm}
+    in_force: {from: 2020-01-01}
+    text: &T
+`
+
+func treatyLibrary(t *testing.T) *Library {
+	files := tree(testHead + rich)
+	files["treaty/pack.yaml"] = &fstest.MapFile{Data: []byte(expand(treaties))}
+	return mustLoad(t, files)
+}
+
+func TestTreatiesAreALayerOfTheirOwn(t *testing.T) {
+	l := treatyLibrary(t)
+	for name, c := range map[string]struct {
+		facts   string
+		verdict corridor.Outcome
+		layer   string
+	}{
+		"silence of treaties changes nothing":      {`classes: []`, corridor.Undetermined, "allow [treaty.silence.treaty]: "},
+		"a treaty adds duties":                     {`classes: [], purpose: hr, people: 5`, corridor.Undetermined, "allow_with_obligations [treaty.help=allow_with_obligations]: tell"},
+		"a treaty never loosens a national rule":   {`classes: [secret], purpose: hr, people: 5`, corridor.Deny, "allow_with_obligations [treaty.help=allow_with_obligations]: tell"},
+		"a treaty may be the strictest":            {`classes: [], purpose: hr, people: 50`, corridor.Undetermined, "needs_approval [treaty.help=needs_approval]: keep"},
+		"what a treaty asks about is asked for it": {`classes: [], purpose: hr, people: {min: 5}`, corridor.Undetermined, "undetermined [treaty.help?=allow_with_obligations treaty.help?=needs_approval]: tell? keep?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := flow(t, c.facts)
+			v, err := l.Decide(f)
+			if err != nil || len(v.Sides) != 3 || v.Outcome != c.verdict {
+				t.Fatalf("%s of %d sides: %v", v.Outcome, len(v.Sides), err)
+			}
+			if d := v.Sides[2]; d.Side != corridor.Treaty || line(d) != c.layer {
+				t.Errorf("got  %s %s\nwant %s", d.Side, line(d), c.layer)
+			}
+		})
+	}
+}
+
+func TestASideIsBoundByItsTreatiesToo(t *testing.T) {
+	l := treatyLibrary(t)
+	for facts, want := range map[string]string{
+		`classes: []`:                                `allow [kz.silence.export]: `,
+		`classes: [], purpose: hr, people: 5`:        `allow_with_obligations [kz.silence.export treaty.help=allow_with_obligations]: tell`,
+		`classes: [secret], purpose: hr`:             `deny [kz.secret=deny treaty.help=allow_with_obligations]: tell`,
+		`classes: [], purpose: hr, people: 50`:       `needs_approval [kz.silence.export treaty.help=needs_approval]: keep`,
+		`classes: [secret], people: {min: 1}`:        `deny [kz.secret=deny]: `,
+		`classes: [], purpose: hr, people: {min: 5}`: `undetermined [kz.silence.export treaty.help?=allow_with_obligations treaty.help?=needs_approval]: tell? keep?`,
+	} {
+		d := export(t, l, flow(t, facts))
+		if line(d) != want || len(d.Layers) != 1 || d.Layers[0].ID != "treaty" {
+			t.Errorf("%s\ngot  %s %v\nwant %s", facts, line(d), d.Layers, want)
+		}
+		if d.Outcome == corridor.NeedsApproval && !d.Unverified {
+			t.Errorf("%s: a treaty known at second hand drives the outcome unseen", facts)
+		}
 	}
 }
 

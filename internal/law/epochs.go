@@ -28,6 +28,9 @@ func (l *Library) finish() error {
 	parallel(len(l.packs), func(i int) {
 		for s := range sides {
 			newest := l.packs[i].sides[s]
+			if newest == nil {
+				continue
+			}
 			if _, err := newest[len(newest)-1].cell().diagrams(); err != nil && errs[i] == nil {
 				errs[i] = err
 			}
@@ -49,7 +52,12 @@ func (l *Library) checkProfiles() error {
 	return errors.Join(errs...)
 }
 
-var sides = [2]corridor.Side{corridor.Export, corridor.Import}
+// sides are the places where a rule can stand: a national pack has the first
+// two, the pack of treaties the last.
+var sides = [3]corridor.Side{corridor.Export, corridor.Import, corridor.Treaty}
+
+// sideAt is the place of a side in sides.
+func sideAt(s corridor.Side) int { return slices.Index(sides[:], s) }
 
 // epoch is a span of days in which a side's law does not change.
 type epoch struct {
@@ -60,6 +68,9 @@ type epoch struct {
 // epochs finds the days on which a rule of the side, or a list that such a
 // rule may use, begins or has just ended.
 func (l *Library) epochs(p *pack, side corridor.Side) []epoch {
+	if p.silence[side] == nil { // not a side of this pack
+		return nil
+	}
 	var days []corridor.Date
 	add := func(q period) {
 		if q.from != 0 {
@@ -110,10 +121,7 @@ func (l *Library) epochs(p *pack, side corridor.Side) []epoch {
 
 // program finds the program of a pack's side on a day.
 func (p *pack) program(side corridor.Side, day corridor.Date) *program {
-	list := p.sides[0]
-	if side == corridor.Import {
-		list = p.sides[1]
-	}
+	list := p.sides[sideAt(side)]
 	at := 0
 	for i := range list {
 		if i == 0 || list[i].from <= day {

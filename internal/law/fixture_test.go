@@ -30,6 +30,7 @@ axioms:
 `
 
 const testObligations = `
+events: {effect: &T}
 obligations:
   - {id: tell, owner: exporter, when: before, evidence: &T, text: &T}
   - {id: keep, owner: exporter, when: after, deadline: {days: 10, unit: working_days, from: effect, calendar: KZ}, aliases: [keep_it], evidence: &T, text: &T}

@@ -79,6 +79,9 @@ func (l *Library) detail(info PackInfo) PackDetail {
 	}
 	for _, side := range sides {
 		s := p.silence[side]
+		if s == nil {
+			continue
+		}
 		d.Silence = append(d.Silence, RuleInfo{ID: p.id + ".silence." + string(side), Kind: kindSilence, Sides: []corridor.Side{side},
 			Results: []ResultInfo{{Outcome: s.outcome}}, Citations: s.cites, Source: s.source.status, SourceOn: s.source.on,
 			SourceRef: s.source.ref, Text: s.text, Where: s.place.String()})

@@ -111,7 +111,7 @@ func (l *Library) Packs() []PackInfo {
 	for _, p := range l.packs {
 		info := PackInfo{ID: p.id, Jurisdiction: p.jurisdiction, Version: p.version, Digest: p.digest, Title: p.title,
 			Rules: len(p.rules), Status: map[corridor.SourceStatus]int{}}
-		for _, side := range []corridor.Side{corridor.Export, corridor.Import} {
+		for _, side := range sides {
 			if slices.ContainsFunc(p.rules, func(u *rule) bool { return u.on(side) }) {
 				info.Sides = append(info.Sides, side)
 			}
@@ -135,6 +135,9 @@ func (l *Library) Obligation(id string) (ObligationInfo, bool) {
 	}
 	return *l.obligations.all[i], true
 }
+
+// Event says in words from what a deadline runs.
+func (l *Library) Event(id string) corridor.Text { return l.obligations.events[id] }
 
 // Vocabulary lists the declared facts.
 func (l *Library) Vocabulary() []FactInfo {

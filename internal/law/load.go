@@ -237,6 +237,7 @@ func (l *Library) assemble(raw *files, readers []*reader) []error {
 		for _, c := range p.records {
 			l.addRecord(readers[i], p, c)
 		}
+		l.obligations.addEvents(readers[i], p.events)
 		l.obligations.declare(readers[i], p.duties)
 	}
 	env, err := language(l.vocab)

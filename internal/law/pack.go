@@ -37,13 +37,14 @@ type pack struct {
 	records      []*record
 	conditions   []*condition
 	duties       []*declared // obligations that only this pack declares
+	events       []event     // from which their deadlines run
 	members      []string    // states in which the law of a union applies
 	silence      map[corridor.Side]*silence
 	rules        []*rule
 	byID         map[string]*rule
 	cases        []byte // cases.yaml, read when asked for
 	table        *atomTable
-	sides        [2][]epoch // export, import
+	sides        [3][]epoch // as in sides; nil: not a side of this pack
 }
 
 type instrument struct {
@@ -149,9 +150,14 @@ func (r *reader) pack(root *yaml.Node, a *atlas) *pack {
 			r.entries(n, key, func(k, v *yaml.Node) { p.records = append(p.records, r.record(k, v, class)) })
 		}}
 	}
+	side := func(s corridor.Side) field {
+		return field{string(s), false, func(n *yaml.Node) { p.silence[s] = r.silence(n) }}
+	}
+	treaty := false
 	r.object(root, "the pack",
 		field{"pack", true, func(n *yaml.Node) { p.id = r.name(n, "pack") }},
-		field{"jurisdiction", true, func(n *yaml.Node) {
+		field{"layer", false, func(n *yaml.Node) { treaty = r.choice(n, "layer", "national", layerTreaty) == layerTreaty }},
+		field{"jurisdiction", false, func(n *yaml.Node) {
 			p.jurisdiction = r.str(n, "jurisdiction")
 			if _, err := a.check(p.jurisdiction, "jurisdiction"); err != nil && p.jurisdiction != "EU" {
 				r.fail(n, "", "%w", err)
@@ -170,11 +176,11 @@ func (r *reader) pack(root *yaml.Node, a *atlas) *pack {
 		field{"conditions", false, func(n *yaml.Node) {
 			r.entries(n, "conditions", func(k, v *yaml.Node) { p.conditions = append(p.conditions, r.condition(k, v)) })
 		}},
+		field{"events", false, func(n *yaml.Node) { p.events = r.events(n) }},
 		field{"obligations", false, func(n *yaml.Node) { p.duties = r.declarations(n) }},
 		field{"silence", true, func(n *yaml.Node) {
 			r.object(n, "silence",
-				field{"export", true, func(n *yaml.Node) { p.silence[corridor.Export] = r.silence(n) }},
-				field{"import", true, func(n *yaml.Node) { p.silence[corridor.Import] = r.silence(n) }})
+				side(corridor.Export), side(corridor.Import), side(corridor.Treaty))
 		}},
 		field{"rules", true, func(n *yaml.Node) {
 			r.list(n, "rules", func(n *yaml.Node) {
@@ -185,7 +191,39 @@ func (r *reader) pack(root *yaml.Node, a *atlas) *pack {
 				}
 			})
 		}})
+	r.layer(root, p, treaty)
 	return p
+}
+
+// layerTreaty is the layer of a pack of treaties, and stands where a national
+// pack has its jurisdiction.
+const layerTreaty = "treaty"
+
+// layer checks that a pack has the parts of its layer and no others: a state
+// has an exporting and an importing side, treaties stand between two states.
+func (r *reader) layer(root *yaml.Node, p *pack, treaty bool) {
+	own := []corridor.Side{corridor.Export, corridor.Import}
+	switch {
+	case treaty && p.jurisdiction != "":
+		r.fail(root, "remove jurisdiction", "a pack of treaties belongs to no jurisdiction")
+	case treaty:
+		p.jurisdiction, own = layerTreaty, []corridor.Side{corridor.Treaty}
+	case p.jurisdiction == "":
+		r.fail(root, "name the state, or write layer: treaty", `the pack has no "jurisdiction"`)
+	}
+	for _, s := range sides {
+		switch has, wants := p.silence[s] != nil, slices.Contains(own, s); {
+		case wants && !has:
+			r.fail(root, "say what holds where no rule applies", "silence has no %q", string(s))
+		case has && !wants:
+			r.failAt(p.silence[s].place, "", "silence has %q, which is not a side of this pack", string(s))
+		}
+	}
+	for _, u := range p.rules {
+		if !slices.ContainsFunc(u.sides, func(s corridor.Side) bool { return slices.Contains(own, s) }) {
+			r.failAt(u.place, "rules of treaties have side: treaty, rules of a state export, import or both", "%s stands on a side that this pack does not have", u.id)
+		}
+	}
 }
 
 // members reads the states of a union whose law is one pack.
@@ -358,7 +396,9 @@ func (r *reader) rule(n *yaml.Node) *rule {
 		field{"id", true, func(n *yaml.Node) { u.id = r.name(n, "id") }},
 		field{"kind", false, func(n *yaml.Node) { u.kind = r.choice(n, "kind", kindRule, kindExemption, kindDuty) }},
 		field{"side", true, func(n *yaml.Node) {
-			switch r.choice(n, "side", "export", "import", "both") {
+			switch r.choice(n, "side", "export", "import", "both", "treaty") {
+			case "treaty":
+				u.sides = []corridor.Side{corridor.Treaty}
 			case "export":
 				u.sides = []corridor.Side{corridor.Export}
 			case "import":

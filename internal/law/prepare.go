@@ -15,7 +15,8 @@ func itoa(n int) string { return strconv.Itoa(n) }
 type Prepared struct {
 	lib   *Library
 	flow  corridor.Flow
-	sides [2]prepared
+	sides [3]prepared // as in sides
+	n     int         // how many of them there are: 2 without a pack of treaties
 }
 
 // prepared is one side of a flow, projected onto its program.
@@ -35,22 +36,32 @@ func (l *Library) Prepare(f corridor.Flow) (*Prepared, error) {
 	return l.prepare(f, l.byJurisdiction[f.Origin], sides[:]...)
 }
 
+// whose names the law of a side: a state's, or the treaties.
+func whose(f corridor.Flow, side corridor.Side) string {
+	switch side {
+	case corridor.Export:
+		return f.Origin
+	case corridor.Import:
+		return f.Destination
+	}
+	return layerTreaty
+}
+
 func (l *Library) prepare(f corridor.Flow, own *pack, which ...corridor.Side) (*Prepared, error) {
 	in, err := l.read(f, own)
 	if err != nil {
 		return nil, err
 	}
-	p := &Prepared{lib: l, flow: f}
+	p := &Prepared{lib: l, flow: f, n: 2}
+	if l.byJurisdiction[layerTreaty] != nil {
+		p.n = 3
+	}
 	terms := in.standstills()
-	for i, side := range sides {
-		if len(which) == 1 && which[0] != side {
+	for i, side := range sides[:p.n] {
+		if !slices.Contains(which, side) {
 			continue
 		}
-		jurisdiction := f.Origin
-		if side == corridor.Import {
-			jurisdiction = f.Destination
-		}
-		if p.sides[i], err = in.side(jurisdiction, side, terms); err != nil {
+		if p.sides[i], err = in.side(whose(f, side), side, terms); err != nil {
 			return nil, err
 		}
 	}
@@ -123,12 +134,12 @@ func (g *program) tests(vars []int, l *Library) bool {
 	return false
 }
 
-// Decide decides a prepared flow on both sides. It leaves out near misses,
+// Decide decides a prepared flow on both sides and by the treaties. It leaves out near misses,
 // which Library.Decide adds. Decisions share what they have in common: treat
 // the slices in the verdict as read-only.
 func (p *Prepared) Decide() corridor.Verdict {
-	decisions := make([]corridor.Decision, 2)
-	for i := range p.sides {
+	decisions := make([]corridor.Decision, p.n)
+	for i := range decisions {
 		p.sides[i].decide(&decisions[i])
 	}
 	return corridor.Combine(p.flow, decisions...)
@@ -136,21 +147,31 @@ func (p *Prepared) Decide() corridor.Verdict {
 
 // Outcome is Decide without explanation.
 func (p *Prepared) Outcome() corridor.Outcome {
-	return corridor.Strictest(p.sides[0].outcome(), p.sides[1].outcome())
+	best, worst := corridor.Allow, corridor.Allow
+	for i := range p.sides[:p.n] {
+		b, w := p.sides[i].outcome()
+		best, worst = min(best, b), min(worst, w)
+	}
+	if best != worst {
+		return corridor.Undetermined
+	}
+	return best
 }
 
-func (p *prepared) outcome() corridor.Outcome {
+// outcome gives the best and the worst outcome that are possible.
+func (p *prepared) outcome() (best, worst corridor.Outcome) {
 	switch {
 	case p.g == nil:
-		return corridor.Undetermined
+		return corridor.Allow, corridor.Deny
 	case p.known:
 		var e evaluation
-		return p.g.evaluate(p.class, &e)
+		o := p.g.evaluate(p.class, &e)
+		return o, o
 	}
 	m := p.g.lib.marks()
-	o, _, _ := p.graph.d.reach(p.graph.outcome, p.masks, m).outcomes()
+	_, best, worst = p.graph.d.reach(p.graph.outcome, p.masks, m).outcomes()
 	p.g.lib.scratch.Put(m)
-	return o
+	return best, worst
 }
 
 func (p *prepared) decide(d *corridor.Decision) {
@@ -164,15 +185,15 @@ func (p *prepared) decide(d *corridor.Decision) {
 	}
 }
 
-// Decide applies the law of both sides to a flow. The error is for bad input
+// Decide applies the law of both sides, and the treaties, to a flow. The error is for bad input
 // only: an unknown fact, value, country or date.
 func (l *Library) Decide(f corridor.Flow) (corridor.Verdict, error) {
 	p, err := l.Prepare(f)
 	if err != nil {
 		return corridor.Verdict{}, err
 	}
-	decisions := make([]corridor.Decision, 2)
-	for i := range p.sides {
+	decisions := make([]corridor.Decision, p.n)
+	for i := range decisions {
 		if err := p.sides[i].full(&decisions[i]); err != nil {
 			return corridor.Verdict{}, err
 		}
@@ -180,14 +201,27 @@ func (l *Library) Decide(f corridor.Flow) (corridor.Verdict, error) {
 	return corridor.Combine(f, decisions...), nil
 }
 
-// DecideSide applies one side's own law.
+// DecideSide applies one side's own law: that of the state, and the treaties
+// that bind it.
 func (l *Library) DecideSide(f corridor.Flow, side corridor.Side) (corridor.Decision, error) {
-	return l.decideSide(f, side, l.byJurisdiction[f.Origin])
+	d, err := l.decideSide(f, side, l.byJurisdiction[f.Origin])
+	if err != nil || side == corridor.Treaty || l.byJurisdiction[layerTreaty] == nil {
+		return d, err
+	}
+	layer, err := l.decideSide(f, corridor.Treaty, l.byJurisdiction[f.Origin])
+	if err != nil {
+		return d, err
+	}
+	if layer.Silent() {
+		layer.Matched = nil // that no treaty speaks is no provision of this side
+	}
+	return d.With(layer), nil
 }
 
 func (l *Library) decideSide(f corridor.Flow, side corridor.Side, own *pack) (corridor.Decision, error) {
 	var d corridor.Decision
-	if side != corridor.Export && side != corridor.Import {
+	at := sideAt(side)
+	if at < 0 || side == corridor.Treaty && l.byJurisdiction[layerTreaty] == nil {
 		e := corridor.E(corridor.Invalid, "unknown side %q", string(side))
 		e.Fix = "use export or import"
 		return d, e
@@ -195,10 +229,6 @@ func (l *Library) decideSide(f corridor.Flow, side corridor.Side, own *pack) (co
 	p, err := l.prepare(f, own, side)
 	if err != nil {
 		return d, err
-	}
-	at := 0
-	if side == corridor.Import {
-		at = 1
 	}
 	err = p.sides[at].full(&d)
 	return d, err

@@ -11,10 +11,12 @@ import (
 	"corridor"
 )
 
-// obligations is obligations.yaml: the declarations by id and by alias.
+// obligations is obligations.yaml: the declarations by id and by alias, and
+// the events from which deadlines run.
 type obligations struct {
-	all   []*ObligationInfo
-	index map[string]int
+	all    []*ObligationInfo
+	index  map[string]int
+	events map[string]corridor.Text
 }
 
 // declared is an obligation with the place of its declaration.
@@ -24,11 +26,47 @@ type declared struct {
 }
 
 func (r *reader) obligations(root *yaml.Node) *obligations {
-	o := &obligations{index: map[string]int{}}
-	r.object(root, "the obligations", field{"obligations", true, func(n *yaml.Node) {
-		o.declare(r, r.declarations(n))
-	}})
+	o := &obligations{index: map[string]int{}, events: map[string]corridor.Text{}}
+	var list []*declared
+	r.object(root, "the obligations",
+		field{"events", false, func(n *yaml.Node) { o.addEvents(r, r.events(n)) }},
+		field{"obligations", true, func(n *yaml.Node) { list = r.declarations(n) }})
+	o.declare(r, list)
 	return o
+}
+
+// event is what starts a clock, such as the signature of a contract.
+type event struct {
+	place
+	id   string
+	text corridor.Text
+}
+
+func (r *reader) events(n *yaml.Node) []event {
+	var out []event
+	r.entries(n, "events", func(k, v *yaml.Node) { out = append(out, event{r.at(k), r.name(k, "event"), r.text(v, k.Value)}) })
+	return out
+}
+
+func (o *obligations) addEvents(r *reader, list []event) {
+	for _, e := range list {
+		if _, dup := o.events[e.id]; dup {
+			r.failAt(e.place, "use the one that is there, or share it in obligations.yaml", "event %q is declared twice", e.id)
+		}
+		o.events[e.id] = e.text
+	}
+}
+
+// checkEvents refuses deadlines that run from an event without words.
+func (o *obligations) checkEvents(r *reader, list []*declared) {
+	for _, d := range list {
+		if d.Deadline == nil {
+			continue
+		}
+		if _, ok := o.events[d.Deadline.From]; !ok {
+			r.failAt(d.place, didYouMean(d.Deadline.From, keys(o.events)), "the deadline of %s runs from the unknown event %q", d.ID, d.Deadline.From)
+		}
+	}
 }
 
 func (r *reader) declarations(n *yaml.Node) []*declared {
@@ -49,6 +87,7 @@ func (o *obligations) declare(r *reader, list []*declared) {
 		}
 		o.all = append(o.all, d.ObligationInfo)
 	}
+	o.checkEvents(r, list)
 }
 
 func (r *reader) obligation(n *yaml.Node) *ObligationInfo {
