@@ -114,7 +114,7 @@ func onlyOf(lib *law.Library, cases []law.Case, only []string) ([]law.Case, erro
 		return cases, nil
 	}
 	for _, code := range only {
-		if err := lib.Country(code); err != nil && code != "EU" {
+		if err := lib.Jurisdiction(code); err != nil {
 			return nil, err
 		}
 	}

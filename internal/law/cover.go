@@ -84,8 +84,8 @@ type survey struct {
 	tests   map[*program][][]use // per level
 	provers map[*program]*prover
 	usual   map[*program][]uint8
-	homes   []string // states in which the pack is the law
-	likely  [2]likely
+	homes   []string // states in which the pack is the law; none: treaties, between any two
+	likely  [3]likely
 }
 
 // use is one test in one condition of one rule of a program.

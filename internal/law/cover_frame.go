@@ -1,6 +1,7 @@
 package law
 
 import (
+	"cmp"
 	"slices"
 
 	"corridor"
@@ -98,8 +99,11 @@ func (s *survey) places(g *program, near *states, visit func(x *states) bool) {
 	first := s.preferred(near)
 	o, d := s.lib.vocab.byName["origin"], s.lib.vocab.byName["destination"]
 	onOrigin, onDestination := home, func(int) bool { return true }
-	if g.side == corridor.Import {
+	switch g.side {
+	case corridor.Import:
 		onOrigin, onDestination = onDestination, onOrigin
+	case corridor.Treaty:
+		onOrigin = onDestination
 	}
 	raws := s.raws()
 	for _, from := range s.samples(g, o, first, onOrigin) {
@@ -198,8 +202,8 @@ type likely struct {
 
 // habits finds the commonest date and counterpart of a pack's cases; a pack
 // without cases takes the date of its version or its newest law.
-func (s *survey) habits(results []CaseResult) [2]likely {
-	var out [2]likely
+func (s *survey) habits(results []CaseResult) [3]likely {
+	var out [3]likely
 	for side := range sides {
 		dates, aways := map[corridor.Date]int{}, map[string]int{}
 		for i := range results {
@@ -208,7 +212,7 @@ func (s *survey) habits(results []CaseResult) [2]likely {
 				continue
 			}
 			dates[c.Flow.Date]++
-			if away := []string{c.Flow.Destination, c.Flow.Origin}[side]; c.Side == sides[side] && !slices.Contains(s.homes, away) {
+			if away := []string{c.Flow.Destination, c.Flow.Origin, c.Flow.Destination}[side]; c.Side == sides[side] && !slices.Contains(s.homes, away) {
 				aways[away]++
 			}
 		}
@@ -219,7 +223,7 @@ func (s *survey) habits(results []CaseResult) [2]likely {
 	}
 	for side := range sides {
 		if out[side].away == "" {
-			out[side].away = out[1-side].away
+			out[side].away = cmp.Or(out[0].away, out[1].away)
 		}
 		for _, p := range s.lib.packs {
 			if _, ok := s.lib.atlas.number(p.jurisdiction); out[side].away == "" && ok && p != s.pack {

@@ -27,10 +27,7 @@ func (s *survey) place(c Case) *spot {
 	if c.Assume != "" && c.Assume != "none" {
 		f.Assume = c.Assume
 	}
-	side, here := 0, f.Origin
-	if c.Side == corridor.Import {
-		side, here = 1, f.Destination
-	}
+	side, here := sideAt(c.Side), whose(f, c.Side)
 	in, err := s.lib.read(f, s.pack)
 	if err != nil {
 		return nil

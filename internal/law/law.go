@@ -157,6 +157,15 @@ func (l *Library) Profiles() []ProfileInfo {
 	return out
 }
 
+// Jurisdiction checks what a case may name as the law that it tests: a
+// country, a union, or the treaties.
+func (l *Library) Jurisdiction(code string) error {
+	if l.byJurisdiction[code] != nil || code == "EU" {
+		return nil
+	}
+	return l.Country(code)
+}
+
 // Country checks a country code; the error names the nearest valid ones.
 func (l *Library) Country(code string) error {
 	_, err := l.atlas.check(code, "country")
