@@ -16,6 +16,8 @@ const (
 	ReceiptNegotiation          = "negotiation" // a state change without a more telling kind
 	ReceiptApproval             = "approval"
 	ReceiptAgreement            = "agreement"
+	ReceiptAgreementSuspended   = "agreement.suspended" // the law no longer permits it
+	ReceiptAgreementResumed     = "agreement.resumed"   // the law permits it again
 	ReceiptTransferRequested    = "transfer.requested"
 	ReceiptTransferStarted      = "transfer.started"
 	ReceiptTransferReleased     = "transfer.released"

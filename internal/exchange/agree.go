@@ -287,22 +287,8 @@ func (s *Service) checkDecisions(ctx context.Context, c identity.Caller, n *Nego
 // redecide asks our own law again: days may have passed since the request. It
 // gives a refusal, or nil.
 func (s *Service) redecide(_ context.Context, n *Negotiation) (refused error, err error) {
-	if n.Own == nil || n.Own.Flow == nil {
-		return nil, corridor.E(corridor.Internal, "the negotiation holds no decision of ours")
-	}
-	flow := *n.Own.Flow
-	flow.Date = s.today()
-	d, err := s.cfg.Law.DecideSide(flow, n.Own.Side)
-	if err != nil {
-		return nil, fmt.Errorf("own law: %w", err)
-	}
-	if refused := refusal(d); refused != nil {
-		return refused, nil
-	}
-	if d.Outcome == corridor.NeedsApproval && !approved(n.Approvals, n.Own.Side) {
-		return &corridor.Error{Kind: corridor.ApprovalNeeded, Msg: fmt.Sprintf("the law of %s now needs an approval", d.Jurisdiction), Why: articles(citesOf(d)), Cites: citesOf(d)}, nil
-	}
-	return nil, nil
+	_, refused, err = s.importNow(n)
+	return refused, err
 }
 
 // verification signs the agreement as the consumer and tells the provider.

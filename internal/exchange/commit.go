@@ -28,6 +28,7 @@ type step struct {
 	send     *message              // to the peer
 	taken    string                // the name of the inbound message that this step answers
 	settles  int64                 // the outbox message that this step acknowledges
+	due      *corridor.Date        // when the law is to be asked again about agr; nil: as its decision says
 	after    []func()              // once all of it is durable
 }
 
@@ -77,6 +78,9 @@ func (s *Service) afterwards(st *step) {
 	}
 	if st.tr != nil {
 		s.bell.ring(st.tr.PID)
+	}
+	if st.agr != nil {
+		s.reviewsChanged()
 	}
 	for _, f := range st.after {
 		f()
@@ -265,6 +269,9 @@ func (s *Service) store(ctx context.Context, tx *store.Tx, st *step) error {
 		}
 		a.version++
 		if err := put(ctx, tx, agreementRow, a.stored(), a.ID, a.Negotiation, a.Peer, string(a.Role), a.Dataset, a.State, a.version, dsp.FormatTime(a.Created)); err != nil {
+			return err
+		}
+		if err := s.schedule(ctx, tx, st); err != nil {
 			return err
 		}
 	}

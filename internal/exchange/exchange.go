@@ -31,8 +31,11 @@ import (
 //go:embed schema.sql
 var schema string
 
+//go:embed reviews.sql
+var reviewsSchema string
+
 // Migrations lists the tables of this room.
-var Migrations = []store.Migration{{Room: "exchange", Version: 1, SQL: schema}}
+var Migrations = []store.Migration{{Room: "exchange", Version: 1, SQL: schema}, {Room: "exchange", Version: 2, SQL: reviewsSchema}}
 
 // Manual names the steps that a person does. The zero value lets the node do
 // all that the law allows.
@@ -93,6 +96,8 @@ type Service struct {
 	plane    *plane.Handler
 	bell     bell
 	run      runs
+	reviews  chan struct{} // an agreement has a new day of review
+	law      string        // names the packs that this node decides with
 }
 
 // New makes a Service. Nothing is sent or fetched before Run.
@@ -129,7 +134,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{cfg: c, db: c.DB, log: c.Log,
 		client:   dsp.NewClient(dsp.ClientConfig{HTTP: c.HTTP, Token: c.Token, Log: c.Log}),
 		receipts: dsp.NewClient(dsp.ClientConfig{HTTP: c.HTTP, Token: c.Token, Log: c.Log, MaxResponse: maxReceipts}),
-		side:     make(chan func(context.Context), 64)}
+		side:     make(chan func(context.Context), 64), reviews: make(chan struct{}, 1), law: lawOf(c.Law)}
 	s.bell.waiting = map[string]chan struct{}{}
 	s.run = runs{cancels: map[string]context.CancelFunc{}, far: map[string]int64{}, queue: map[string]bool{}, wake: make(chan struct{}, 1)}
 	var err error
@@ -150,6 +155,7 @@ func (s *Service) Run(ctx context.Context) error {
 		return s.db.RunOutbox(ctx, store.Outbox{Deliver: s.deliver, Failed: s.failed, First: 200 * time.Millisecond, Workers: 16})
 	})
 	g.Go(func() error { return s.runFetches(ctx) })
+	g.Go(func() error { return s.runReviews(ctx) })
 	g.Go(func() error {
 		for {
 			select {

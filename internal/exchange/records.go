@@ -71,6 +71,7 @@ type SidedDecision struct {
 const (
 	AgreementOpen       = "open"       // signed by one side or both, not finalised
 	AgreementInForce    = "in_force"   // finalised
+	AgreementSuspended  = "suspended"  // our own law has come to forbid it; see Reason
 	AgreementTerminated = "terminated" // the negotiation ended without it
 )
 
@@ -87,6 +88,11 @@ type Agreement struct {
 	Signed      json.RawMessage  `json:"signed,omitempty"`   // canonical corridor.SignedAgreement
 	Subjects    map[string]int64 `json:"subjects,omitempty"` // people in the dataset, by kind: see counted
 	Created     time.Time        `json:"created"`
+
+	// Why it is suspended.
+	Code   string              `json:"code,omitempty"`
+	Reason []string            `json:"reason,omitempty"`
+	Cites  []corridor.Citation `json:"cites,omitempty"`
 
 	version int64
 	key     []byte // of the pseudonyms; provider only

@@ -50,13 +50,20 @@ func dripping(tap chan struct{}, sent *atomic.Int64) func(http.Handler) http.Han
 // running is a transfer that has begun to flow and is held up in the middle.
 func running(t *testing.T, change ...func(cn *node)) (cn, kz *node, pid, theirs string, tap chan struct{}) {
 	t.Helper()
-	tap = make(chan struct{})
-	var sent atomic.Int64
-	cn, kz = pair(t, func(cn, _ *node) {
-		cn.wrap = dripping(tap, &sent)
+	return runningBetween(t, func(cn, _ *node) {
 		for _, f := range change {
 			f(cn)
 		}
+	})
+}
+
+func runningBetween(t *testing.T, change func(cn, kz *node)) (cn, kz *node, pid, theirs string, tap chan struct{}) {
+	t.Helper()
+	tap = make(chan struct{})
+	var sent atomic.Int64
+	cn, kz = pair(t, func(cn, kz *node) {
+		cn.wrap = dripping(tap, &sent)
+		change(cn, kz)
 	})
 	cn.publish(exchange.Publication{ID: "shipments", Facts: plainFacts(), Source: file(t, 100_000)})
 	n := kz.until(kz.ask(cn, "shipments", "research"), ended)

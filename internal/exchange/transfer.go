@@ -24,8 +24,8 @@ func (s *Service) Transfer(ctx context.Context, agreement string) (Transfer, err
 	if a.Role != dsp.Consumer {
 		return t, &corridor.Error{Kind: corridor.Conflict, Msg: "this node is the provider of that agreement", Fix: "the consumer asks for the transfer"}
 	}
-	if a.State != AgreementInForce {
-		return t, &corridor.Error{Kind: corridor.Conflict, Msg: "the agreement is not in force: " + a.State, Fix: "wait until its negotiation is FINALIZED"}
+	if err := a.inForce(); err != nil {
+		return t, err
 	}
 	t = Transfer{PID: newID(), Role: dsp.Consumer, Peer: a.Peer, Callback: a.Callback, Agreement: a.ID, Negotiation: a.Negotiation,
 		Dataset: a.Dataset, Format: catalog.FormatPull, Created: s.now().UTC()}
@@ -100,8 +100,8 @@ func orElse(err, other error) error {
 }
 
 func (s *Service) checkRequest(ctx context.Context, c identity.Caller, a Agreement, m *dsp.TransferRequestMessage) error {
-	if a.State != AgreementInForce {
-		return &corridor.Error{Kind: corridor.Conflict, Msg: "the agreement is not in force", Fix: "finish its negotiation first"}
+	if err := a.inForce(); err != nil {
+		return err
 	}
 	if m.Format != catalog.FormatPull {
 		return wrongField("format", m.Format, catalog.FormatPull)
@@ -154,22 +154,8 @@ func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a 
 	if refused := terms.check(n.Purpose, peer.Jurisdiction, s.now(), used); refused != nil {
 		return refused, nil
 	}
-	people, err := s.peopleThisYear(ctx, d.ID)
-	if err != nil {
-		return nil, err
-	}
-	flow := s.exportFlow(d, peer, stated{Purpose: n.Purpose, Facts: n.Facts}, people)
-	decision, err := s.cfg.Law.DecideSide(flow, corridor.Export)
-	if err != nil {
-		return nil, fmt.Errorf("own law: %w", err)
-	}
-	if refused := refusal(decision); refused != nil {
-		return refused, nil
-	}
-	if decision.Outcome == corridor.NeedsApproval && !approved(n.Approvals, corridor.Export) {
-		return &corridor.Error{Kind: corridor.ApprovalNeeded, Msg: fmt.Sprintf("the law of %s now needs an approval", decision.Jurisdiction), Why: articles(citesOf(decision)), Cites: citesOf(decision)}, nil
-	}
-	return nil, nil
+	_, refused, err = s.exportNow(ctx, peer, &n, d)
+	return refused, err
 }
 
 // refuseTransfer ends a transfer with a reason.
@@ -321,6 +307,9 @@ func (s *Service) TransferStarted(ctx context.Context, c identity.Caller, pid st
 		if t.Role == dsp.Provider {
 			return s.resumedByConsumer(ctx, c, t)
 		}
+		if a, err := s.Agreement(ctx, t.Agreement); err != nil || a.State == AgreementSuspended {
+			return orElse(err, a.inForce())
+		}
 		if m.DataAddress != nil {
 			if err := s.guard(ctx, m.DataAddress.Endpoint); err != nil {
 				return &corridor.Error{Kind: corridor.Invalid, Where: "dataAddress.endpoint", Msg: "cannot be called", Err: err}
@@ -409,22 +398,27 @@ func (s *Service) cut(pid, why string) {
 // Suspend stops a transfer for the time being, from this side.
 func (s *Service) Suspend(ctx context.Context, pid, reason string) (Transfer, error) {
 	return s.actTransfer(ctx, pid, func(t *Transfer, st *step) error {
-		from := t.State
-		if t.Pending == dsp.Started { // already open to the consumer
-			from = dsp.Started
-		} else if t.Pending != dsp.None {
-			return onItsWay(pid, t.Pending)
-		}
-		next, err := dsp.NextTransfer(t.Role, from, dsp.TypeSuspension, t.Role)
-		if err != nil {
-			return err
-		}
-		t.State, t.Code, t.Reason, t.StoppedBy, t.Parked = next, "", reasons(reason), t.Role, ""
-		t.Pending, t.PendingName = dsp.None, ""
-		s.stopped(t, corridor.ReceiptTransferSuspended, st)
-		s.sayStop(t, dsp.Suspended, st)
-		return nil
+		return s.suspend(t, st, "", reasons(reason))
 	})
+}
+
+// suspend puts into a step that a transfer is suspended from this side.
+func (s *Service) suspend(t *Transfer, st *step, code string, why []string) error {
+	from := t.State
+	if t.Pending == dsp.Started { // already open to the consumer
+		from = dsp.Started
+	} else if t.Pending != dsp.None {
+		return onItsWay(t.PID, t.Pending)
+	}
+	next, err := dsp.NextTransfer(t.Role, from, dsp.TypeSuspension, t.Role)
+	if err != nil {
+		return err
+	}
+	t.State, t.Code, t.Reason, t.StoppedBy, t.Parked = next, code, why, t.Role, ""
+	t.Pending, t.PendingName = dsp.None, ""
+	s.stopped(t, corridor.ReceiptTransferSuspended, st)
+	s.sayStop(t, dsp.Suspended, st)
+	return nil
 }
 
 // Resume starts a suspended transfer again, or starts one that waited for a
@@ -442,6 +436,13 @@ func (s *Service) Resume(ctx context.Context, pid string) (Transfer, error) {
 		if _, err := dsp.NextTransfer(t.Role, t.State, dsp.TypeTransferStart, t.Role); err != nil {
 			return err
 		}
+		a, err := s.Agreement(ctx, t.Agreement)
+		if err == nil {
+			err = a.inForce()
+		}
+		if err != nil {
+			return err
+		}
 		if t.Role == dsp.Consumer {
 			if t.StoppedBy == dsp.Provider {
 				return &corridor.Error{Kind: corridor.Conflict, Msg: "the provider suspended this transfer, and only the provider resumes it"}
@@ -449,10 +450,6 @@ func (s *Service) Resume(ctx context.Context, pid string) (Transfer, error) {
 			return s.sayStart(t, st)
 		}
 		peer, err := s.cfg.Directory.Lookup(ctx, t.Peer)
-		if err != nil {
-			return err
-		}
-		a, err := s.Agreement(ctx, t.Agreement)
 		if err != nil {
 			return err
 		}

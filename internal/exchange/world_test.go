@@ -43,6 +43,7 @@ type node struct {
 	via     func(http.RoundTripper) http.RoundTripper // and to outbound ones
 	private bool                                      // may call loopback addresses
 	admin   string
+	law     *law.Library  // nil: that of every pack in the tree
 	retry   time.Duration // how long messages are repeated; 0: the default
 	life    time.Duration // of data-plane tokens; 0: the default
 
@@ -174,6 +175,9 @@ func (n *node) wire(ctx context.Context) (http.Handler, error) {
 	lib, err := library()
 	if err != nil {
 		return nil, err
+	}
+	if n.law != nil {
+		lib = n.law
 	}
 	n.x, err = exchange.New(exchange.Config{
 		Self: n.who, Base: n.base(), DataBase: n.url() + "/data", Inbox: filepath.Join(n.dir, "inbox"),

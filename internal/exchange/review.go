@@ -1,0 +1,394 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"corridor"
+	"corridor/internal/catalog"
+	"corridor/internal/dsp"
+	"corridor/internal/identity"
+	"corridor/internal/law"
+	"corridor/internal/store"
+)
+
+// The law moves while agreements stand. Every decision names the first day on
+// which it may come out otherwise; on that day the node asks again. What is
+// no longer lawful is suspended: the agreement, and the transfers that run
+// under it. One timer stands for the earliest such day of all agreements.
+
+// atOnce is the day of a review that is overdue.
+const atOnce = "0000-00-00"
+
+// reviewRetry is how long a review that could not be carried out waits.
+const reviewRetry = time.Minute
+
+// maxDue bounds the agreements that are read at a time.
+const maxDue = 100
+
+// inForce says why nothing may be done under an agreement, or nil.
+func (a *Agreement) inForce() error {
+	switch a.State {
+	case AgreementInForce:
+		return nil
+	case AgreementSuspended:
+		kind := corridor.RefusedByLaw
+		if a.Code == corridor.ApprovalNeeded.String() {
+			kind = corridor.ApprovalNeeded
+		}
+		return &corridor.Error{Kind: kind, Msg: "the agreement is suspended: " + strings.Join(a.Reason, "; "), Cites: a.Cites,
+			Fix: "it comes back by itself when the law permits it again; otherwise negotiate anew"}
+	}
+	return &corridor.Error{Kind: corridor.Conflict, Msg: "the agreement is not in force: " + a.State, Fix: "wait until its negotiation is FINALIZED"}
+}
+
+// exportNow asks our own law as the exporter, with today's date and counters,
+// and looks for evidence of the duties that come before a transfer.
+func (s *Service) exportNow(ctx context.Context, peer corridor.Participant, n *Negotiation, d catalog.Dataset) (corridor.Decision, error, error) {
+	people, err := s.peopleThisYear(ctx, d.ID)
+	if err != nil {
+		return corridor.Decision{}, nil, err
+	}
+	flow := s.exportFlow(d, peer, stated{Purpose: n.Purpose, Facts: n.Facts}, people)
+	decision, err := s.cfg.Law.DecideSide(flow, corridor.Export)
+	if err != nil {
+		return decision, nil, fmt.Errorf("own law: %w", err)
+	}
+	return decision, s.refusedNow(n, decision, merged(d.Evidence, n.Evidence)), nil
+}
+
+// importNow asks our own law as the importer about the flow of a negotiation,
+// as of today.
+func (s *Service) importNow(n *Negotiation) (corridor.Decision, error, error) {
+	if n.Own == nil || n.Own.Flow == nil {
+		return corridor.Decision{}, nil, corridor.E(corridor.Internal, "the negotiation holds no decision of ours")
+	}
+	flow := *n.Own.Flow
+	flow.Date = s.today()
+	decision, err := s.cfg.Law.DecideSide(flow, n.Own.Side)
+	if err != nil {
+		return decision, nil, fmt.Errorf("own law: %w", err)
+	}
+	return decision, s.refusedNow(n, decision, n.Evidence, "importer", "both"), nil
+}
+
+// refusedNow is why a flow that was agreed on may not go on under today's
+// decision, or nil.
+func (s *Service) refusedNow(n *Negotiation, d corridor.Decision, have map[string]corridor.Evidence, owners ...string) error {
+	if refused := refusal(d); refused != nil {
+		return refused
+	}
+	cites := citesOf(d)
+	if d.Outcome == corridor.NeedsApproval && !approved(n.Approvals, d.Side) {
+		return &corridor.Error{Kind: corridor.ApprovalNeeded, Msg: fmt.Sprintf("the law of %s now needs an approval", d.Jurisdiction), Why: articles(cites), Cites: cites}
+	}
+	missing := s.unproven([]corridor.Decision{d}, have, owners)
+	if len(missing) == 0 {
+		return nil
+	}
+	cites = nil
+	for _, o := range d.Duties {
+		for _, id := range missing {
+			if o.ID == id {
+				cites = append(cites, o.Citations...)
+			}
+		}
+	}
+	return &corridor.Error{Kind: corridor.ApprovalNeeded, Msg: fmt.Sprintf("the law of %s now asks for what there is no evidence of, before the transfer: %s", d.Jurisdiction, strings.Join(missing, ", ")),
+		Why: articles(cites), Cites: cites}
+}
+
+// lawOf names a library by the digests of its packs.
+func lawOf(l *law.Library) string {
+	var all []string
+	for _, p := range l.Packs() {
+		all = append(all, p.Digest)
+	}
+	return corridor.Digest([]byte(strings.Join(all, "\n")))
+}
+
+// schedule writes, with an agreement, when the law is to be asked again. An
+// agreement that will not come into force leaves the list.
+func (s *Service) schedule(ctx context.Context, tx *store.Tx, st *step) error {
+	a := st.agr
+	if a.State != AgreementInForce && a.State != AgreementSuspended {
+		_, err := tx.Exec(ctx, `DELETE FROM reviews WHERE agreement = ?`, a.ID)
+		return err
+	}
+	due := atOnce
+	switch {
+	case st.due != nil:
+		due = dueOn(*st.due)
+	case st.neg != nil && st.neg.Own != nil:
+		if own, err := st.neg.Own.Signed.Decode(); err == nil {
+			due = dueOn(own.Decision.ValidUntil)
+		}
+	}
+	return s.putReview(ctx, tx, a.ID, due)
+}
+
+func dueOn(d corridor.Date) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
+
+func (s *Service) putReview(ctx context.Context, tx *store.Tx, agreement, due string) error {
+	_, err := tx.Exec(ctx, `INSERT INTO reviews (agreement, due, law) VALUES (?, ?, ?)
+		ON CONFLICT (agreement) DO UPDATE SET due = excluded.due, law = excluded.law`, agreement, due, s.law)
+	if err != nil {
+		return fmt.Errorf("day of review: %w", err)
+	}
+	return nil
+}
+
+// reviewsChanged lets runReviews look at its timer again.
+func (s *Service) reviewsChanged() {
+	select {
+	case s.reviews <- struct{}{}:
+	default:
+	}
+}
+
+// runReviews asks the law again about every agreement whose day has come: at
+// the start what was missed while the node was down or was decided under other
+// packs, then at the beginning of each such day.
+func (s *Service) runReviews(ctx context.Context) error {
+	if err := s.overdue(ctx); err != nil {
+		return err
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		wait, err := s.reviewDue(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			s.log.ErrorContext(ctx, "the law could not be asked again; it is tried again", "error", err, "in", reviewRetry)
+			wait = reviewRetry
+		}
+		timer.Stop()
+		var fires <-chan time.Time
+		if wait >= 0 {
+			timer.Reset(wait)
+			fires = timer.C
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.reviews:
+		case <-fires:
+		}
+	}
+}
+
+// overdue marks what the law in use has not been asked about: agreements of
+// before this table, and those decided under other packs.
+func (s *Service) overdue(ctx context.Context) error {
+	err := s.db.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO reviews (agreement, due, law) SELECT id, ?, '' FROM agreements
+			WHERE state IN (?, ?) AND id NOT IN (SELECT agreement FROM reviews)`, atOnce, AgreementInForce, AgreementSuspended)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE reviews SET due = ? WHERE law <> ?`, atOnce, s.law)
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("agreements to be reviewed: %w", err)
+	}
+	return nil
+}
+
+// reviewDue reviews all that is due and gives how long it is to the next
+// day, below zero if none is known.
+func (s *Service) reviewDue(ctx context.Context) (wait time.Duration, err error) {
+	var failed []error
+	for after := ""; ; {
+		list, next, err := s.due(ctx, after)
+		if err != nil {
+			return 0, err
+		}
+		for _, id := range list { // one that fails does not hold up the others
+			if err := again(func() error { return s.review(ctx, id) }); err != nil {
+				failed = append(failed, fmt.Errorf("agreement %s: %w", id, err))
+			}
+			after = id
+		}
+		if len(list) == maxDue {
+			continue
+		}
+		if err := errors.Join(failed...); err != nil || next == "" {
+			return -1, err
+		}
+		day, err := corridor.ParseDate(next)
+		if err != nil {
+			return 0, err
+		}
+		return max(0, day.Time().Sub(s.now())), nil
+	}
+}
+
+// due lists agreements whose day has come, and the next day after today.
+func (s *Service) due(ctx context.Context, after string) (list []string, next string, err error) {
+	today := s.today().String()
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, `SELECT agreement FROM reviews WHERE due <> '' AND due <= ? AND agreement > ? ORDER BY agreement LIMIT ?`, today, after, maxDue)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id string
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
+			list = append(list, id)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `SELECT COALESCE(MIN(due), '') FROM reviews WHERE due <> '' AND due > ?`, today).Scan(&next)
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("reviews that are due: %w", err)
+	}
+	return list, next, nil
+}
+
+// review asks the law again about one agreement. The agreement is suspended
+// before its transfers, and its review stays due until the last of them is: a
+// crash in between is taken up at the next start.
+func (s *Service) review(ctx context.Context, id string) error {
+	a, err := s.Agreement(ctx, id)
+	if err != nil {
+		return err
+	}
+	if a.State != AgreementInForce && a.State != AgreementSuspended {
+		return s.db.Write(ctx, func(tx *store.Tx) error {
+			_, err := tx.Exec(ctx, `DELETE FROM reviews WHERE agreement = ?`, id)
+			return err
+		})
+	}
+	n, err := s.Negotiation(ctx, a.Negotiation)
+	if err != nil {
+		return err
+	}
+	decision, refused, err := s.still(ctx, &a, &n)
+	if err != nil {
+		return err
+	}
+	switch {
+	case refused == nil && a.State == AgreementSuspended:
+		if err := s.reopen(ctx, &a, &n, decision); err != nil {
+			return err
+		}
+	case refused != nil:
+		if a.State == AgreementInForce {
+			if err := s.suspendAgreement(ctx, &a, &n, decision, refused); err != nil {
+				return err
+			}
+		}
+		if err := s.suspendTransfers(ctx, a); err != nil {
+			return err
+		}
+	}
+	return s.db.Write(ctx, func(tx *store.Tx) error { return s.putReview(ctx, tx, id, dueOn(decision.ValidUntil)) })
+}
+
+// still asks our own side's law about an agreement as of today. Facts that
+// the packs in use no longer understand, a dataset or a peer that is gone: the
+// flow cannot be decided any more, which is a refusal.
+func (s *Service) still(ctx context.Context, a *Agreement, n *Negotiation) (d corridor.Decision, refused, err error) {
+	if a.Role == dsp.Consumer {
+		d, refused, err = s.importNow(n)
+	} else {
+		var peer identity.Peer
+		var set catalog.Dataset
+		if peer, err = s.cfg.Directory.Lookup(ctx, a.Peer); err == nil {
+			if set, err = s.dataset(ctx, a.Dataset); err == nil {
+				d, refused, err = s.exportNow(ctx, peer.Participant, n, set)
+			}
+		}
+	}
+	var e *corridor.Error
+	if errors.As(err, &e) && (e.Kind == corridor.Invalid || e.Kind == corridor.NotFound || e.Kind == corridor.Unauthenticated || e.Kind == corridor.Forbidden || e.Kind == corridor.Limited) {
+		return d, &corridor.Error{Kind: corridor.RefusedByLaw, Msg: "the flow cannot be decided any more: " + e.Msg, Where: e.Where, Why: e.Why, Fix: e.Fix}, nil
+	}
+	return d, refused, err
+}
+
+func (s *Service) suspendAgreement(ctx context.Context, a *Agreement, n *Negotiation, d corridor.Decision, refused error) error {
+	a.State = AgreementSuspended
+	a.Code, a.Reason, a.Cites = explain(refused)
+	return s.commitReview(ctx, a, n, d, corridor.ReceiptAgreementSuspended)
+}
+
+func (s *Service) reopen(ctx context.Context, a *Agreement, n *Negotiation, d corridor.Decision) error {
+	a.State, a.Code, a.Reason, a.Cites = AgreementInForce, "", nil, nil
+	return s.commitReview(ctx, a, n, d, corridor.ReceiptAgreementResumed)
+}
+
+// commitReview writes a new state of an agreement with its receipt. The
+// review stays due.
+func (s *Service) commitReview(ctx context.Context, a *Agreement, n *Negotiation, d corridor.Decision, kind string) error {
+	today := s.today()
+	r := corridor.Receipt{Type: kind, Agreement: a.ID, State: a.State, Reason: short(a.Code, a.Reason), Digests: map[string]string{"agreement": a.Digest}}
+	if d.Pack.Digest != "" {
+		r.Decision = digestOf(d)
+	}
+	s.log.InfoContext(ctx, "the law was asked again", "agreement", a.ID, "state", a.State, "reason", r.Reason)
+	return s.commit(ctx, &step{neg: n, agr: a, due: &today, receipts: []receipt{{body: r}}})
+}
+
+// suspendTransfers suspends what runs under an agreement, with the reason for
+// which the agreement is, and tells the peer.
+func (s *Service) suspendTransfers(ctx context.Context, a Agreement) error {
+	for after := ""; ; {
+		var list []string
+		err := s.db.Read(ctx, func(tx *store.Tx) error {
+			rows, err := tx.Query(ctx, `SELECT pid FROM transfers WHERE agreement = ? AND pid > ? AND state IN ('REQUESTED', 'STARTED', 'SUSPENDED') ORDER BY pid LIMIT ?`, a.ID, after, maxDue)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				if err := rows.Scan(&after); err != nil {
+					return err
+				}
+				list = append(list, after)
+			}
+			return rows.Err()
+		})
+		if err != nil {
+			return fmt.Errorf("transfers of %s: %w", a.ID, err)
+		}
+		for _, pid := range list {
+			_, err := s.actTransfer(ctx, pid, func(t *Transfer, st *step) error { return s.suspendByLaw(t, st, a) })
+			if err != nil && !errors.Is(err, errNotRunning) {
+				return err
+			}
+		}
+		if len(list) < maxDue {
+			return nil
+		}
+	}
+}
+
+// errNotRunning says that nothing runs which could be suspended.
+var errNotRunning = errors.New("nothing runs")
+
+// suspendByLaw suspends a transfer that runs or has just been started. One
+// that only waits is refused when somebody wants to start it; one that is
+// complete but for the acknowledgement has nothing left to stop.
+func (s *Service) suspendByLaw(t *Transfer, st *step, a Agreement) error {
+	if t.Pending != dsp.Started && (t.State != dsp.Started || t.Pending != dsp.None) {
+		return errNotRunning
+	}
+	return s.suspend(t, st, a.Code, a.Reason)
+}
