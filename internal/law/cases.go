@@ -26,6 +26,7 @@ type Case struct {
 	Assume       string
 	Expect       corridor.Outcome
 	Obligations  []string
+	Without      []string // obligations that must not be owed
 	Note         string
 	Proposed     bool   // the engine's own answer, which no person has reviewed
 	Where        string // file:line:column
@@ -99,6 +100,7 @@ func (r *reader) oneCase(n *yaml.Node, a *atlas, jurisdiction string) Case {
 			c.Expect = o
 		}},
 		field{"obligations", false, func(n *yaml.Node) { c.Obligations = r.names(n, "obligations") }},
+		field{"without", false, func(n *yaml.Node) { c.Without = r.names(n, "without") }},
 		field{"cite", false, skip}, field{"confidence", false, skip}, field{"text", false, skip},
 		field{"proposed", false, func(n *yaml.Node) { c.Proposed = r.boolean(n, "proposed") }},
 		field{"note", false, func(n *yaml.Node) { c.Note = r.str(n, "note") }})
@@ -140,8 +142,8 @@ func (l *Library) RunCases(cases []Case) []CaseResult {
 	return out
 }
 
-// RunCase decides one case. It passes if the outcome is equal and every
-// listed obligation is present.
+// RunCase decides one case. It passes if the outcome is equal, every listed
+// obligation is present and none of those under "without" is.
 func (l *Library) RunCase(c Case) CaseResult {
 	res := CaseResult{Case: c}
 	own := l.byJurisdiction[c.Jurisdiction]
@@ -188,6 +190,15 @@ func (l *Library) differs(c Case, d corridor.Decision) string {
 		}
 		if !slices.ContainsFunc(d.Duties, func(o corridor.Obligation) bool { return o.ID == id && o.Certain }) {
 			return "obligation " + want + " is missing"
+		}
+	}
+	for _, id := range c.Without {
+		o, ok := l.Obligation(id)
+		switch {
+		case !ok:
+			return "without names the unknown obligation " + id
+		case slices.ContainsFunc(d.Duties, func(d corridor.Obligation) bool { return d.ID == o.ID }):
+			return "obligation " + id + " is owed and should not be"
 		}
 	}
 	return ""

@@ -150,7 +150,7 @@ func (p *proposer) neighbours(g *goal) []step {
 type step struct {
 	from, to *spot
 	set      map[int]int64
-	shows    bool // the answers differ
+	shows    bool // a case can see the difference
 	cost     int
 }
 
@@ -187,7 +187,7 @@ func (p *proposer) adapt(at *spot) bool {
 // steps gives a step with the numbers that stand at the line, where the goal
 // wants them.
 func (p *proposer) steps(g *goal, from, to *spot, level int) []step {
-	base := step{from: from, to: to, shows: from.g.outcomeOf(from) != to.g.outcomeOf(to), cost: p.oddness(to)}
+	base := step{from: from, to: to, shows: from.looks() != to.looks(), cost: p.oddness(to)}
 	a := &p.pack.table.atoms[g.atom]
 	lines := a.lines(p.lib.vars[a.v])
 	if len(lines) == 0 || !g.edge {
@@ -211,9 +211,25 @@ func (p *proposer) steps(g *goal, from, to *spot, level int) []step {
 	return out
 }
 
-func (g *program) outcomeOf(at *spot) corridor.Outcome {
+// looks is all that a case can see of a spot: its outcome, and what is owed.
+func (at *spot) looks() string {
+	owed := make([]byte, len(at.g.duty))
+	mark := func(duties []int) {
+		for _, d := range duties {
+			owed[d] = 1
+		}
+	}
+	for i := range at.g.rules {
+		r := &at.g.rules[i]
+		if !at.applied(i) {
+			continue
+		}
+		if mark(r.duties); len(r.results) > 0 {
+			mark(r.results[at.g.pick(r, &at.evaluation)].duties)
+		}
+	}
 	var e evaluation
-	return g.evaluate(at.class, &e)
+	return at.g.evaluate(at.class, &e).String() + string(owed)
 }
 
 // oddness counts how far a spot is from the usual.
@@ -376,7 +392,52 @@ func (p *proposer) finish(i int) Case {
 			c.Obligations = append(c.Obligations, d.ID)
 		}
 	}
+	c.Without = p.without(at)
 	return c
+}
+
+// without lists what the turned rules ask for in the other half of each pair
+// and nobody asks for here.
+func (p *proposer) without(at *spot) []string {
+	var out []string
+	for _, g := range p.goals {
+		i := slices.Index(g.pair[:], at.id)
+		if !g.covered || g.what != goalTest || i < 0 {
+			continue
+		}
+		other := p.named(g.pair[1-i])
+		for _, id := range other.asked(g.rule) {
+			if !at.owes(id) && !slices.Contains(out, id) {
+				out = append(out, id)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (p *proposer) named(id string) *spot {
+	return p.all[slices.IndexFunc(p.all, func(o *spot) bool { return o.id == id })]
+}
+
+// owes says whether an obligation is owed, surely or possibly.
+func (at *spot) owes(id string) bool { _, owed := at.duties[id]; return owed }
+
+// asked lists the obligations that a rule asks for where the spot is.
+func (at *spot) asked(u *rule) []string {
+	i := slices.IndexFunc(at.g.rules, func(r prule) bool { return r.rule == u })
+	if i < 0 || !at.applied(i) {
+		return nil
+	}
+	duties := at.g.rules[i].duties
+	if r := &at.g.rules[i]; len(r.results) > 0 {
+		duties = r.results[at.g.pick(r, &at.evaluation)].duties
+	}
+	var out []string
+	for _, d := range duties {
+		out = append(out, at.g.duty[d].ID)
+	}
+	return out
 }
 
 // note names the first goal that needs the case, and how many more do.

@@ -274,6 +274,30 @@ func TestACaseThatNobodyReviewedIsLinted(t *testing.T) {
 	}
 }
 
+func TestACaseCanSayWhatIsNotOwed(t *testing.T) {
+	duty := "  - {id: kz.d, kind: duty, side: export, when: copied, obligations: [tell], cite: [{instrument: pdl, article: \"2\"}], source: &S, in_force: {from: 2020-01-01}, text: &T}\n"
+	l := mustLoad(t, tree(testHead+"rules:\n"+duty))
+	for _, x := range []struct{ copied, without, reason string }{
+		{"false", "tell", ""},
+		{"true", "keep_it", ""},
+		{"true", "tell", "obligation tell is owed and should not be"},
+		{"false", "tel", "unknown obligation tel"},
+	} {
+		text := strings.Replace(at("a", "copied: "+x.copied, corridor.Allow), "expect:", "without: ["+x.without+"], expect:", 1)
+		cases, err := ParseCases("cases.yaml", []byte("cases:\n"+text), "KZ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := l.RunCase(cases[0]); r.Passed != (x.reason == "") || !strings.Contains(r.Reason, x.reason) {
+			t.Errorf("copied %s without %s: %q, want %q", x.copied, x.without, r.Reason, x.reason)
+		}
+	}
+	proposals, _ := proposed(t, l, nil)
+	if text := string(YAML(proposals, "")); !strings.Contains(text, "without: [tell]") {
+		t.Errorf("the proposals do not see the duty fall away:\n%s", text)
+	}
+}
+
 func TestAFailedCaseCoversNothing(t *testing.T) {
 	l, err := Load(tree(testHead + "rules:\n" + simple("kz.a", "copied", "")))
 	if err != nil {

@@ -25,6 +25,9 @@ func YAML(cases []Case, indent string) []byte {
 		if len(c.Obligations) > 0 {
 			line("obligations", "["+strings.Join(c.Obligations, ", ")+"]")
 		}
+		if len(c.Without) > 0 {
+			line("without", "["+strings.Join(c.Without, ", ")+"]")
+		}
 		if c.Note != "" {
 			line("note", scalar(c.Note))
 		}
