@@ -288,8 +288,8 @@ func (s *search) tested(rec *record) bool {
 // whoActs is the action with the actor whose law it is.
 func (s *search) whoActs(a *action, side corridor.Side) *action {
 	b := *a
-	if b.actor == "both" {
-		b.actor = map[corridor.Side]string{corridor.Export: "exporter", corridor.Import: "importer"}[side]
+	if acts, ok := map[corridor.Side]string{corridor.Export: "exporter", corridor.Import: "importer"}[side]; ok && b.actor == "both" {
+		b.actor = acts
 	}
 	return &b
 }

@@ -67,7 +67,7 @@ func (l *Library) markDeciding(p *pack, list []CalendarEntry) error {
 		day := list[i].Date
 		if _, ok := known[day]; !ok {
 			known[day] = nil
-			for _, side := range sides {
+			for _, side := range p.own() {
 				sp, err := e.newSpace([2]*pack{p, p}, side, [2]corridor.Date{day - 1, day})
 				if err != nil {
 					return err

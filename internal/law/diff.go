@@ -117,7 +117,10 @@ func (e *editions) pack(id string, p [2]*pack, o DiffOptions) (PackDiff, error) 
 		return out, nil
 	}
 	caused := map[string]bool{}
-	for _, side := range sides {
+	for _, side := range p[1].own() {
+		if p[0].silence[side] == nil {
+			continue // the packs stand in different layers
+		}
 		if o.Side != "" && o.Side != side {
 			continue
 		}

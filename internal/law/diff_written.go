@@ -211,6 +211,9 @@ func (p *pack) things() []thing {
 	}
 	for _, side := range sides {
 		s := p.silence[side]
+		if s == nil {
+			continue
+		}
 		out = append(out, thing{"silence", string(side), []aspect{{"results", s.outcome}, {"citations", s.cites}, {"source", s.source.aspects()}, {"text", s.text}}, nil})
 	}
 	return out

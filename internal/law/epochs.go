@@ -56,6 +56,11 @@ func (l *Library) checkProfiles() error {
 // two, the pack of treaties the last.
 var sides = [3]corridor.Side{corridor.Export, corridor.Import, corridor.Treaty}
 
+// own lists the sides that a pack has.
+func (p *pack) own() []corridor.Side {
+	return slices.DeleteFunc(slices.Clone(sides[:]), func(s corridor.Side) bool { return p.silence[s] == nil })
+}
+
 // sideAt is the place of a side in sides.
 func sideAt(s corridor.Side) int { return slices.Index(sides[:], s) }
 

@@ -33,7 +33,7 @@ type prepared struct {
 
 // Prepare reads the facts of a flow.
 func (l *Library) Prepare(f corridor.Flow) (*Prepared, error) {
-	return l.prepare(f, l.byJurisdiction[f.Origin], sides[:]...)
+	return l.prepare(f, l.byJurisdiction[f.Origin])
 }
 
 // whose names the law of a side: a state's, or the treaties.
@@ -58,7 +58,7 @@ func (l *Library) prepare(f corridor.Flow, own *pack, which ...corridor.Side) (*
 	}
 	terms := in.standstills()
 	for i, side := range sides[:p.n] {
-		if !slices.Contains(which, side) {
+		if len(which) > 0 && !slices.Contains(which, side) {
 			continue
 		}
 		if p.sides[i], err = in.side(whose(f, side), side, terms); err != nil {
