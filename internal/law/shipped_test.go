@@ -19,9 +19,15 @@ func TestShippedPacksAreSound(t *testing.T) {
 	if err != nil || len(cases) == 0 {
 		t.Fatalf("%d cases, %v", len(cases), err)
 	}
-	for _, r := range l.RunCases(cases) {
+	results := l.RunCases(cases)
+	for _, r := range results {
 		if !r.Passed {
 			t.Errorf("%s (%s): %s", r.Case.ID, r.Case.Where, r.Reason)
+		}
+	}
+	for _, c := range l.Cover(results) {
+		for _, g := range c.Missing {
+			t.Errorf("%s: no case shows %s %s (%s) of %s on the %s side; corridor packs cover proposes one", g.Where, g.What, g.Test, c.Pack, g.Rule, g.Side)
 		}
 	}
 }
