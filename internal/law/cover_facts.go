@@ -135,7 +135,8 @@ func (s *survey) draft(w wish) (corridor.Flow, bool) {
 	for l := range w.g.part.levels {
 		v := s.lib.vars[w.g.part.levels[l].v]
 		sure := masks[l] == 1<<w.class[l]
-		needed := !sure && (w.g.part.levels[l].law || masks[l]>>w.class[l]&1 == 0)
+		_, wanted := w.set[w.g.part.levels[l].v]
+		needed := wanted || !sure && (w.g.part.levels[l].law || masks[l]>>w.class[l]&1 == 0)
 		switch {
 		case v.fact != nil && (v.fact.derive != nil || v.fact.Name == "origin" || v.fact.Name == "destination"):
 		case v.member != "":

@@ -1,15 +1,10 @@
 package law
 
-import (
-	"slices"
-
-	"corridor"
-)
+import "slices"
 
 // prover asks a program's diagrams what any case at all could show.
 type prover struct {
 	s     *survey
-	side  int
 	b     *builder
 	frame int32 // yes where the states of the flow fit together
 	able  int32 // yes where some world with these classes is possible; law levels only
@@ -25,11 +20,7 @@ func (s *survey) prover(g *program) *prover {
 		p.b.d.steps = 0
 		return p
 	}
-	side := 0
-	if g.side == corridor.Import {
-		side = 1
-	}
-	p = &prover{s: s, side: side, sense: map[use]int32{}, b: &builder{program: g, d: newDiagram(g.part.arity()), done: map[*formula]int32{}}}
+	p = &prover{s: s, sense: map[use]int32{}, b: &builder{program: g, d: newDiagram(g.part.arity()), done: map[*formula]int32{}}}
 	for i := range g.rules {
 		p.b.rule(i)
 	}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-
-	"corridor"
 )
 
 // fromDiagram finds the most usual spots that reach a goal: one for a goal
@@ -135,10 +133,7 @@ func (p *prover) cheapest(root int32, usual []uint8, skip int32) ([]uint8, int) 
 
 // realiseFound makes cases of a world.
 func (p *proposer) realiseFound(g *goal, f found) []*spot {
-	side := 0
-	if f.g.side == corridor.Import {
-		side = 1
-	}
+	side := sideAt(f.g.side)
 	if f.pair.level < 0 {
 		at := &spot{g: f.g, side: side, class: f.class}
 		if !p.adapt(at) {

@@ -96,3 +96,30 @@ func TestDecisionsRunSideBySide(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestProposalsCoverTheShippedPacksFromNothing takes all cases away and has
+// them found anew: whatever the packs test can be shown by some case.
+func TestProposalsCoverTheShippedPacksFromNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	l := library(t)
+	var cases []law.Case
+	for _, p := range l.Propose(nil) {
+		for _, g := range p.Left {
+			t.Errorf("%s: no case was found for %s %s of %s", g.Where, g.What, g.Test, g.Rule)
+		}
+		cases = append(cases, p.Cases...)
+	}
+	results := l.RunCases(cases)
+	for _, r := range results {
+		if !r.Passed {
+			t.Errorf("%s: %s", r.Case.ID, r.Reason)
+		}
+	}
+	for _, c := range l.Cover(results) {
+		if c.Percent < 100 {
+			t.Errorf("%s: %g%%", c.Pack, c.Percent)
+		}
+	}
+}
