@@ -160,8 +160,8 @@ type Decision struct {
 	Engine       string       `json:"engine"`
 }
 
-// span is the best and the worst outcome that the open facts leave.
-func (d *Decision) span() (best, worst Outcome) {
+// Span is the best and the worst outcome that the open facts leave.
+func (d *Decision) Span() (best, worst Outcome) {
 	if d.Outcome == Undetermined {
 		return d.Best, d.Worst
 	}
@@ -179,8 +179,8 @@ func narrow(best, worst Outcome) Outcome {
 // With joins the decision on another layer of law that binds the same side:
 // the strictest outcome wins, and what both ask for is asked for.
 func (d Decision) With(layer Decision) Decision {
-	best, worst := d.span()
-	b, w := layer.span()
+	best, worst := d.Span()
+	b, w := layer.Span()
 	drives := min(worst, w) == w
 	d.Best, d.Worst = min(best, b), min(worst, w)
 	d.Outcome = narrow(d.Best, d.Worst)
@@ -231,10 +231,10 @@ func Combine(flow Flow, sides ...Decision) Verdict {
 	if len(sides) == 0 {
 		return v
 	}
-	best, worst := sides[0].span()
+	best, worst := sides[0].Span()
 	duties := 0
 	for i := range sides {
-		b, w := sides[i].span()
+		b, w := sides[i].Span()
 		best, worst = min(best, b), min(worst, w)
 		duties += len(sides[i].Duties)
 	}

@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"internal/store":    {"corridor"},
 	"internal/law":      {"corridor"},
 	"internal/scan":     {"corridor"},
+	"internal/paper":    {"corridor", "internal/law"},
 	"internal/dsp":      {"corridor"},
 	"internal/plane":    {"corridor"},
 	"internal/console":  {"corridor"},

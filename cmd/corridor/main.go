@@ -29,6 +29,7 @@ type app struct {
 // cli is the table of contents: one line per command.
 type cli struct {
 	Check        checkCmd        `cmd:"" help:"Ask the law of both sides whether a transfer may go ahead, and why."`
+	Matrix       matrixCmd       `cmd:"" help:"Decide one flow from every exporter to every importer."`
 	Packs        packsCmd        `cmd:"" help:"Lint, test, list and show rule packs."`
 	Scan         scanCmd         `cmd:"" help:"Look into a file: which columns hold what, how many people, which facts follow."`
 	Demo         demoCmd         `cmd:"" help:"Show one real exchange from China to Kazakhstan, on this machine."`

@@ -190,8 +190,13 @@ func TestBothSidesAreCombined(t *testing.T) {
 	}
 }
 
+// headed is the rich library with lines added to the pack's head.
+func headed(t *testing.T, lines string) *Library {
+	return mustLoad(t, tree(strings.Replace(testHead, "title: &T\nversion", lines+"title: &T\nversion", 1)+rich))
+}
+
 func TestAUnionsLawAppliesToItsMembers(t *testing.T) {
-	l := mustLoad(t, tree(strings.Replace(testHead, "title: &T\nversion", "members: [XA, XB]\ntitle: &T\nversion", 1)+rich))
+	l := headed(t, "members: [XA, XB]\n")
 	f := flow(t, `classes: [secret]`)
 	f.Origin, f.Destination = "XA", "XB"
 	v, err := l.Decide(f)

@@ -120,7 +120,7 @@ func (l *Library) sharedThings() []thing {
 	}
 	for _, name := range keys(l.profiles) {
 		p := l.profiles[name]
-		out = append(out, thing{"profile", name, []aspect{{"facts", []any{p.facts, p.firstStore}}, {"text", p.text}}, nil})
+		out = append(out, thing{"profile", name, []aspect{{"facts", []any{p.facts, p.firstStore, p.noRecords}}, {"text", p.text}}, nil})
 	}
 	for _, cc := range keys(l.calendars) {
 		c := l.calendars[cc]

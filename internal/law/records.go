@@ -248,6 +248,22 @@ func (in *inputs) assume() error {
 			return corridor.E(corridor.Invalid, "assumption profile %s: %w", in.flow.Assume, err)
 		}
 	}
+	if p.noRecords {
+		return in.assumeNoRecords()
+	}
+	return nil
+}
+
+// assumeNoRecords says of every record that nothing is there.
+func (in *inputs) assumeNoRecords() error {
+	for _, rec := range in.lib.recordList {
+		if in.given[rec.v] != byNobody {
+			continue
+		}
+		if err := in.assumeOne(rec.class+"s."+rec.id, rec.states[0]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -260,6 +276,14 @@ func unknownProfile(l *Library, name string) error {
 // assumeOne fills one fact. Of a set that is partly given the open members
 // are filled.
 func (in *inputs) assumeOne(name string, raw any) error {
+	if list, ok := raw.(map[string]any); ok && (name == "vehicles" || name == "filings" || name == "assessments") {
+		for _, id := range keys(list) {
+			if err := in.assumeOne(name+"."+id, list[id]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	fill := in.fact
 	if isShorthand(name) {
 		if _, given := in.flow.Facts[name]; given {

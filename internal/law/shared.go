@@ -149,6 +149,7 @@ type profile struct {
 	text       corridor.Text
 	facts      corridor.Facts
 	firstStore bool // first_store is the flow's origin
+	noRecords  bool // every vehicle, filing and assessment is in its first state: nothing is there
 }
 
 func (r *reader) profiles(root *yaml.Node) map[string]*profile {
@@ -161,7 +162,8 @@ func (r *reader) profiles(root *yaml.Node) map[string]*profile {
 				field{"facts", true, func(n *yaml.Node) {
 					r.entries(n, "facts", func(k, v *yaml.Node) { p.facts[k.Value] = r.value(v) })
 				}},
-				field{"first_store", false, func(n *yaml.Node) { p.firstStore = r.choice(n, "first_store", "origin") != "" }})
+				field{"first_store", false, func(n *yaml.Node) { p.firstStore = r.choice(n, "first_store", "origin") != "" }},
+				field{"records", false, func(n *yaml.Node) { p.noRecords = r.choice(n, "records", "none") != "" }})
 			out[r.name(k, "profile")] = p
 		})
 	}})
