@@ -102,6 +102,20 @@ func TestWhatOneSideSettlesTheOtherCannotOpen(t *testing.T) {
 	}
 }
 
+func TestOnlyQuestionsThatCanMatterAreMissing(t *testing.T) {
+	open := func(best, worst Outcome, fact string) Decision {
+		return Decision{Outcome: Undetermined, Best: best, Worst: worst, Questions: []Question{{Fact: fact}}}
+	}
+	v := Combine(Flow{}, open(AllowWithObligations, Deny, "consent"), open(Allow, AllowWithObligations, "ai_role"))
+	if strings.Join(v.Missing, " ") != "consent" || len(v.Open()) != 1 {
+		t.Errorf("%v: what is never stricter than the other side's best changes nothing", v.Missing)
+	}
+	v = Combine(Flow{}, open(Allow, Deny, "consent"), open(Allow, AllowWithObligations, "ai_role"))
+	if strings.Join(v.Missing, " ") != "consent ai_role" || len(v.Open()) != 2 {
+		t.Error(v.Missing)
+	}
+}
+
 func TestDatesAreCalendarDays(t *testing.T) {
 	d, err := ParseDate("2026-11-24")
 	if err != nil || d.String() != "2026-11-24" {

@@ -254,7 +254,7 @@ func Combine(flow Flow, sides ...Decision) Verdict {
 	}
 	for i := range sides {
 		d := &sides[i]
-		if v.Outcome == Undetermined {
+		if v.Outcome == Undetermined && matters(sides, i) {
 			for _, q := range d.Questions {
 				v.Missing = addNew(v.Missing, q.Fact)
 			}
@@ -264,6 +264,31 @@ func Combine(flow Flow, sides ...Decision) Verdict {
 		}
 	}
 	return v
+}
+
+// matters says whether what a side leaves open can change the outcome of all:
+// not where the others are stricter than anything it could come to.
+func matters(sides []Decision, i int) bool {
+	best, worst := sides[i].Span()
+	others := Allow
+	for j := range sides {
+		if j != i {
+			b, _ := sides[j].Span()
+			others = min(others, b)
+		}
+	}
+	return min(best, others) != min(worst, others)
+}
+
+// Open lists the sides whose questions can still change the verdict.
+func (v *Verdict) Open() []*Decision {
+	var out []*Decision
+	for i := range v.Sides {
+		if v.Outcome == Undetermined && matters(v.Sides, i) {
+			out = append(out, &v.Sides[i])
+		}
+	}
+	return out
 }
 
 func addNew(list []string, s string) []string {

@@ -23,6 +23,7 @@ type checkCmd struct {
 	Set     []string `sep:"none" placeholder:"FACT=VALUE" help:"One fact; the value is YAML. May be repeated."`
 	Assume  string   `placeholder:"PROFILE" help:"Fill what is not given from a named profile; the answer lists what was assumed."`
 	Date    string   `placeholder:"YYYY-MM-DD" help:"Day of the transfer. Default: today."`
+	Ask     string   `enum:"auto,always,never" default:"auto" help:"Interview: auto asks on a terminal what can still change the answer, always asks on any input."`
 	Lang    string   `enum:"en,zh,ru" default:"en" help:"Language of the answer: en, zh or ru."`
 	JSON    bool     `name:"json" help:"Print one JSON object."`
 	Packs   string   `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`
@@ -31,7 +32,9 @@ type checkCmd struct {
 // Help is the long help with examples.
 func (checkCmd) Help() string {
 	return `Asks the law of both sides. Nothing is assumed unless you name a profile: a fact that is
-missing and could change the answer makes it "undetermined", with the questions to ask.
+missing and could change the answer makes it "undetermined", with the questions to ask. On a
+terminal you are asked them, one screen each, the most telling first; "?" says that you do not
+know, "why" shows the provisions behind a question, "back" takes the last answer back, "done" stops.
 
 Examples:
   corridor check --from CN --to KZ --purpose trade_logistics
@@ -66,6 +69,11 @@ func (c checkCmd) Run(a *app) error {
 	v, err := lib.Decide(flow)
 	if err != nil {
 		return err
+	}
+	if c.interviews(a) {
+		if v, err = newInterview(a, lib, v, c.Lang).run(); err != nil {
+			return err
+		}
 	}
 	if c.JSON {
 		err = printJSON(a.stdout, v)

@@ -310,7 +310,7 @@ func (w *answer) questions() {
 	}
 	var order []string
 	byFact := map[string][]corridor.Question{}
-	for _, d := range w.v.Sides {
+	for _, d := range w.v.Open() {
 		for _, q := range d.Questions {
 			if byFact[q.Fact] == nil {
 				order = append(order, q.Fact)

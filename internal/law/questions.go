@@ -354,6 +354,9 @@ func (g *program) weight(level, class int) float64 {
 	l := &g.part.levels[level]
 	v := g.lib.vars[l.v]
 	of := func(name string, otherwise float64) float64 {
+		if v.fact == nil && name == v.record.states[0] {
+			return 4 // mostly nothing is in place yet
+		}
 		if v.fact == nil {
 			return otherwise
 		}
