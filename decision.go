@@ -240,15 +240,19 @@ func Combine(flow Flow, sides ...Decision) Verdict {
 	}
 	v.Outcome = narrow(best, worst)
 	v.Obligations, v.Packs = make([]string, 0, duties), make([]PackRef, 0, len(sides))
-	for _, certain := range []bool{true, false} {
-		for i := range sides {
-			for j := range sides[i].Duties {
-				switch o := &sides[i].Duties[j]; {
-				case o.Certain && certain:
-					v.Obligations = addNew(v.Obligations, o.ID)
-				case !o.Certain && !certain && !slices.Contains(v.Obligations, o.ID):
-					v.Possible = addNew(v.Possible, o.ID)
-				}
+	open := false
+	for i := range sides {
+		for j := range sides[i].Duties {
+			o := &sides[i].Duties[j]
+			if open = open || !o.Certain; o.Certain {
+				v.Obligations = addNew(v.Obligations, o.ID)
+			}
+		}
+	}
+	for i := range sides {
+		for j := range sides[i].Duties {
+			if o := &sides[i].Duties[j]; open && !o.Certain && !slices.Contains(v.Obligations, o.ID) {
+				v.Possible = addNew(v.Possible, o.ID)
 			}
 		}
 	}

@@ -195,14 +195,19 @@ func loadPacks(dir string) (*law.Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What is read here is kept: collecting garbage halfway only costs time.
-	before := debug.SetGCPercent(-1)
-	lib, err := law.Load(fsys)
-	debug.SetGCPercent(before)
+	lib, err := compilePacks(fsys, userImages())
 	if err != nil {
 		return nil, corridor.E(corridor.Invalid, "the rule packs cannot be used:\n%w", err)
 	}
 	return lib, nil
+}
+
+// compilePacks loads packs with a cache. What is read is kept, so that
+// collecting garbage halfway would only cost time.
+func compilePacks(fsys fs.FS, c law.Cache) (*law.Library, error) {
+	before := debug.SetGCPercent(-1)
+	defer debug.SetGCPercent(before)
+	return law.LoadCached(fsys, c)
 }
 
 func packFS(dir string) (fs.FS, error) {

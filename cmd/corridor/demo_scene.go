@@ -55,7 +55,7 @@ const witnessCountry = "UZ"
 // openScene makes three directories and opens what is in them.
 func (d *demo) openScene() (err error) {
 	s := &d.scene
-	if s.rules, err = law.Load(packs.FS()); err != nil {
+	if s.rules, err = compilePacks(packs.FS(), userImages()); err != nil {
 		return err
 	}
 	if s.exporter, err = d.newParty("exporter", "yangtze", "CN", verify.SM2); err != nil {

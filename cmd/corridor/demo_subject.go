@@ -154,7 +154,7 @@ func suspected(r *scan.Report) []string {
 func (d *demo) askLaw() error {
 	sub := &d.subject
 	loading := time.Now()
-	fresh, err := law.Load(packs.FS()) // again, to show what it costs
+	fresh, err := compilePacks(packs.FS(), userImages()) // again, to show what it costs
 	if err != nil {
 		return err
 	}

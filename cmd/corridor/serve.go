@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"corridor"
-	"corridor/internal/law"
 	"corridor/packs"
 )
 
@@ -41,7 +41,7 @@ func (c serveCmd) Run(a *app) error {
 		return err
 	}
 	defer l.Close()
-	rules, err := law.Load(packs.FS())
+	rules, err := compilePacks(packs.FS(), imageDir(filepath.Join(c.Dir, "cache")))
 	if err != nil {
 		return err
 	}

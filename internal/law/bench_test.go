@@ -112,3 +112,43 @@ func BenchmarkPartialOutcome(b *testing.B) {
 		p.Outcome()
 	}
 }
+
+// flows is a mixture of complete flows that the law tells apart.
+func flows(b *testing.B, l *law.Library, n int) []*law.Prepared {
+	classes := [][]any{{"personal"}, {"personal", "payment"}, {"personal", "health", "sensitive"}, {"non_personal"}, {"important"}, {"personal", "biometric"}}
+	purposes := []string{"contract", "hr", "marketing", "trade_logistics", "research", "customs", "other"}
+	states := l.States()
+	var out []*law.Prepared
+	for i := range n {
+		f := known(b)
+		f.Origin, f.Destination = states[i%len(states)], states[(i/7+1)%len(states)]
+		if f.Origin == f.Destination || f.Origin == "EU" || f.Destination == "EU" {
+			f.Origin, f.Destination = "CN", "KZ"
+		}
+		f.Facts["data_classes"], f.Facts["purpose"], f.Facts["subjects_ytd"] = classes[i%len(classes)], purposes[i/3%len(purposes)], i*997%2_000_000
+		p, err := l.Prepare(f)
+		if err != nil {
+			b.Fatal(err)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+func BenchmarkDecideMixture(b *testing.B) {
+	l := library(b)
+	list := flows(b, l, 10_000)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		list[i%len(list)].Decide()
+	}
+}
+
+func BenchmarkOutcomeMixture(b *testing.B) {
+	l := library(b)
+	list := flows(b, l, 10_000)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		list[i%len(list)].Outcome()
+	}
+}

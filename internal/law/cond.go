@@ -54,7 +54,7 @@ func language(v *vocabulary) (*cel.Env, error) {
 
 // scope is what a condition may refer to.
 type scope struct {
-	env     *cel.Env
+	cel     *celTrees
 	atlas   *atlas
 	vocab   *vocabulary
 	vars    []*variable
@@ -85,25 +85,61 @@ func (s *scope) compile(src condSource) *formula {
 		s.r.failAt(src.place, "name parts of it under conditions", "a condition of %d bytes is over the limit of %d", len(src.text), maxCondition)
 		return nil
 	}
-	parsed, issues := s.env.Parse(src.text)
-	if issues.Err() != nil {
-		s.issues(src, issues)
+	expr, parsed := s.parse(src)
+	if expr == nil {
 		return nil
 	}
-	c := &compiler{scope: s, src: src, info: parsed.NativeRep().SourceInfo()}
-	f := c.cond(parsed.NativeRep().Expr())
+	c := &compiler{scope: s, src: src, info: ast.NewSourceInfo(nil)}
+	if parsed != nil {
+		c.info = parsed.NativeRep().SourceInfo()
+	}
+	f := c.cond(expr)
 	if c.bad {
 		return nil
 	}
-	if _, issues := s.env.Check(parsed); issues.Err() != nil {
-		s.issues(src, issues)
-		return nil
+	if parsed != nil {
+		if _, issues := s.cel.env.Check(parsed); issues.Err() != nil {
+			s.issues(src, issues)
+			return nil
+		}
+		s.cel.img.keepExpr(src.text, expr)
 	}
 	if f.size > maxFormula {
 		s.r.failAt(src.place, "split the rule", "the condition with its named parts written out has %d nodes, over the limit of %d", f.size, maxFormula)
 		return nil
 	}
 	return f
+}
+
+// celTrees gives the CEL tree of a condition: from the parser, or from an
+// image of trees that were parsed and checked before.
+type celTrees struct {
+	env *cel.Env // nil: from the image only
+	img *image
+}
+
+func (t *celTrees) open(v *vocabulary) (err error) {
+	if t.env, err = language(v); err != nil {
+		return corridor.E(corridor.Invalid, "vocabulary.yaml: %w", err)
+	}
+	return nil
+}
+
+// parse gives the tree of a condition, and what the parser made if it ran.
+func (s *scope) parse(src condSource) (ast.Expr, *cel.Ast) {
+	if s.cel.env == nil {
+		e := s.cel.img.expr(src.text)
+		if e == nil {
+			s.r.failAt(src.place, "", "the image of the packs lacks a condition")
+		}
+		return e, nil
+	}
+	parsed, issues := s.cel.env.Parse(src.text)
+	if issues.Err() != nil {
+		s.issues(src, issues)
+		return nil, nil
+	}
+	return parsed.NativeRep().Expr(), parsed
 }
 
 func (s *scope) issues(src condSource, issues *cel.Issues) {

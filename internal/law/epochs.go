@@ -10,7 +10,7 @@ import (
 
 // finish prepares what decisions need: the axioms' diagram and, per pack and
 // side, one lazily compiled program between two changes of its law.
-func (l *Library) finish() error {
+func (l *Library) finish(fresh bool) error {
 	if err := l.axioms.finish(l.vars); err != nil {
 		return err
 	}
@@ -21,6 +21,9 @@ func (l *Library) finish() error {
 		for s, side := range sides {
 			p.sides[s] = l.epochs(p, side)
 		}
+	}
+	if !fresh { // the same text was built before, when its image was made
+		return nil
 	}
 	// The newest law is built now, so that a pack too large to be decided
 	// exactly is refused when it is loaded. Older law is built when asked for.

@@ -1,11 +1,32 @@
 package law
 
-import "corridor"
+import (
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+
+	"corridor"
+)
 
 // explain decides where facts are missing. Everything is exact: a rule is
 // certain when it applies in every world that the facts leave open, and the
 // outcome is settled when every such world gives the same.
 func (p *prepared) explain(d *corridor.Decision) {
+	key := p.key()
+	e, ok := p.g.lib.explained.get(key)
+	if !ok {
+		e = p.explanation(d)
+		p.g.lib.explained.put(key, e)
+	}
+	d.Outcome, d.Best, d.Worst, d.Unverified = e.Outcome, e.Best, e.Worst, e.Unverified
+	d.Matched, d.Duties, d.Questions = e.Matched, e.Duties, e.Questions
+}
+
+// explanation works out what is certain and what is possible. It gives the
+// parts of a decision that follow from what is known alone.
+func (p *prepared) explanation(base *corridor.Decision) corridor.Decision {
+	full := *base
+	d := &full
 	g, m := p.g, p.g.lib.marks()
 	defer g.lib.scratch.Put(m)
 	reach := func(root int32) ends { return p.graph.d.reach(root, p.masks, m).real() }
@@ -28,6 +49,49 @@ func (p *prepared) explain(d *corridor.Decision) {
 	if d.Outcome == corridor.Undetermined {
 		d.Questions = p.questions()
 	}
+	return full
+}
+
+// key names what an explanation depends on: the law, what is known, and the
+// filings of which only the date is missing.
+func (p *prepared) key() string {
+	b := make([]byte, 0, 8*len(p.masks)+16)
+	b = binary.LittleEndian.AppendUint64(b, p.g.serial)
+	for _, m := range p.masks {
+		b = binary.LittleEndian.AppendUint64(b, m)
+	}
+	for _, rec := range p.blank {
+		b = append(b, rec.id...)
+		b = append(b, 0)
+	}
+	return string(b)
+}
+
+// recent keeps the explanations of the flows that were asked about last: an
+// interview, a batch and a form ask about the same few again and again.
+type recent struct {
+	mu     sync.Mutex
+	m      map[string]corridor.Decision
+	serial atomic.Uint64 // of programs
+}
+
+// maxRecent bounds them; one takes some ten kilobytes.
+const maxRecent = 512
+
+func (r *recent) get(key string) (corridor.Decision, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d, ok := r.m[key]
+	return d, ok
+}
+
+func (r *recent) put(key string, d corridor.Decision) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.m == nil || len(r.m) >= maxRecent {
+		r.m = map[string]corridor.Decision{}
+	}
+	r.m[key] = d
 }
 
 type explanation struct {

@@ -34,6 +34,7 @@ type Library struct {
 	packs          []*pack
 	byJurisdiction map[string]*pack
 	scratch        sync.Pool // *marks
+	explained      recent
 }
 
 // PackInfo describes one loaded pack.

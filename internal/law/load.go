@@ -1,12 +1,10 @@
 package law
 
 import (
-	"encoding/binary"
 	"errors"
 	"io"
 	"io/fs"
 	"path"
-	"regexp"
 	"runtime"
 	"slices"
 	"sync"
@@ -23,6 +21,8 @@ const maxPacks = 300
 type files struct {
 	shared map[string][]byte // vocabulary.yaml and the like
 	packs  []packFiles
+	once   sync.Once
+	digest string // of the shared files
 }
 
 type packFiles struct {
@@ -47,12 +47,18 @@ func load(fsys fs.FS) (*Library, []error) {
 	if err != nil {
 		return nil, []error{err}
 	}
+	return build(raw, nil)
+}
+
+// build puts a library together. With an image the two parsers are spared;
+// without one, or with one that records, everything is read anew.
+func build(raw *files, img *image) (*Library, []error) {
 	l := &Library{atlas: newAtlas(), byJurisdiction: map[string]*pack{}, records: map[string]*record{}}
-	readers := l.readAll(raw)
+	readers := l.readAll(raw, img)
 	if errs := collect(readers); len(errs) > 0 {
 		return nil, errs
 	}
-	if errs := l.assemble(raw, readers[len(sharedFiles):]); len(errs) > 0 {
+	if errs := l.assemble(raw, readers[len(sharedFiles):], img); len(errs) > 0 {
 		return nil, errs
 	}
 	return l, nil
@@ -123,7 +129,7 @@ func readOne(fsys fs.FS, name string) ([]byte, error) {
 
 // readAll decodes the shared files and every pack, as many at once as there
 // are cores. The readers come in the order of sharedFiles, then of the packs.
-func (l *Library) readAll(raw *files) []*reader {
+func (l *Library) readAll(raw *files, img *image) []*reader {
 	l.profiles, l.calendars = map[string]*profile{}, map[string]*calendar{}
 	l.actions = &actions{table: newAtomTable()}
 	decode := []func(*reader, *yaml.Node){
@@ -138,13 +144,13 @@ func (l *Library) readAll(raw *files) []*reader {
 	parallel(len(readers), func(i int) {
 		// The packs come first: they take longest.
 		if i < len(raw.packs) {
-			r := &reader{file: path.Join(raw.packs[i].dir, "pack.yaml")}
+			r := &reader{file: path.Join(raw.packs[i].dir, "pack.yaml"), img: img}
 			readers[len(sharedFiles)+i] = r
 			l.packs[i] = r.readPack(raw, raw.packs[i], l.atlas)
 			return
 		}
 		i -= len(raw.packs)
-		r := &reader{file: sharedFiles[i]}
+		r := &reader{file: sharedFiles[i], img: img}
 		readers[i] = r
 		if data, ok := raw.shared[r.file]; ok {
 			if root := r.parse(data); root != nil {
@@ -187,51 +193,53 @@ func (r *reader) readPack(raw *files, src packFiles, a *atlas) *pack {
 }
 
 // digest names the edition of a pack by everything that decides with it: the
-// pack, and the files that all packs share.
+// pack, and the files that all packs share, each by its own digest.
 func digest(raw *files, src packFiles) string {
-	var b []byte
-	add := func(name string, data []byte) {
-		b = append(b, name...)
-		b = append(b, 0)
-		b = binary.BigEndian.AppendUint64(b, uint64(len(data)))
-		b = append(b, data...)
-	}
-	add("pack.yaml", src.pack)
-	for _, name := range sharedFiles {
-		add(name, raw.shared[name])
-	}
-	return corridor.Digest(b)
+	return corridor.Digest([]byte("pack.yaml\x00" + corridor.Digest(src.pack) + "\x00" + raw.sharedDigest()))
 }
 
-var quotedCode = regexp.MustCompile(`["'][A-Z]{2}["']`)
+// sharedDigest names the files that all packs share.
+func (raw *files) sharedDigest() string {
+	raw.once.Do(func() {
+		var b []byte
+		for _, name := range sharedFiles {
+			b = append(b, name+"\x00"+corridor.Digest(raw.shared[name])+"\x00"...)
+		}
+		raw.digest = corridor.Digest(b)
+	})
+	return raw.digest
+}
 
-// mentioned lists every country code that a condition may name.
+// mentioned lists every country code that a condition may name: two capital
+// letters in quotes.
 func (l *Library) mentioned(raw *files) []string {
 	seen := map[string]bool{}
 	scan := func(data []byte) {
-		for _, m := range quotedCode.FindAll(data, -1) {
-			if code := string(m[1:3]); !seen[code] {
-				if _, ok := l.atlas.number(code); ok {
-					seen[code] = true
-				}
+		for i := 0; i+3 < len(data); i++ {
+			if q := data[i]; q != '"' && q != '\'' || data[i+3] != '"' && data[i+3] != '\'' || !capital(data[i+1]) || !capital(data[i+2]) {
+				continue
+			}
+			code := string(data[i+1 : i+3])
+			if _, ok := l.atlas.number(code); ok {
+				seen[code] = true
 			}
 		}
 	}
-	for _, f := range l.vocab.facts {
-		if f.Type == typeCountries {
-			scan(raw.shared[sharedFiles[0]])
-			for _, p := range raw.packs {
-				scan(p.pack)
-			}
-			break
-		}
+	if !slices.ContainsFunc(l.vocab.facts, func(f *fact) bool { return f.Type == typeCountries }) {
+		return nil
+	}
+	scan(raw.shared[sharedFiles[0]])
+	for _, p := range raw.packs {
+		scan(p.pack)
 	}
 	return keys(seen)
 }
 
+func capital(c byte) bool { return c >= 'A' && c <= 'Z' }
+
 // assemble gives the variables their numbers, compiles all conditions and
 // checks what only the whole can show.
-func (l *Library) assemble(raw *files, readers []*reader) []error {
+func (l *Library) assemble(raw *files, readers []*reader, img *image) []error {
 	l.vars = l.vocab.variables(l.atlas, l.mentioned(raw))
 	for i, p := range l.packs {
 		for _, c := range p.records {
@@ -240,17 +248,19 @@ func (l *Library) assemble(raw *files, readers []*reader) []error {
 		l.obligations.addEvents(readers[i], p.events)
 		l.obligations.declare(readers[i], p.duties)
 	}
-	env, err := language(l.vocab)
-	if err != nil {
-		return []error{corridor.E(corridor.Invalid, "vocabulary.yaml: %w", err)}
+	cel := &celTrees{img: img}
+	if img == nil || img.record {
+		if err := cel.open(l.vocab); err != nil {
+			return []error{err}
+		}
 	}
 	vr := &reader{file: sharedFiles[0]}
-	l.compileAxioms(&scope{env: env, atlas: l.atlas, vocab: l.vocab, vars: l.vars, table: newAtomTable(), r: vr})
+	l.compileAxioms(&scope{cel: cel, atlas: l.atlas, vocab: l.vocab, vars: l.vars, table: newAtomTable(), r: vr})
 	ar := &reader{file: actionsFile}
-	l.compileActions(&scope{env: env, atlas: l.atlas, vocab: l.vocab, vars: l.vars, table: l.actions.table, r: ar})
+	l.compileActions(&scope{cel: cel, atlas: l.atlas, vocab: l.vocab, vars: l.vars, table: l.actions.table, r: ar})
 	parallel(len(l.packs), func(i int) {
 		p := l.packs[i]
-		s := &scope{env: env, atlas: l.atlas, vocab: l.vocab, vars: l.vars, table: p.table, pack: p, records: l.records,
+		s := &scope{cel: cel, atlas: l.atlas, vocab: l.vocab, vars: l.vars, table: p.table, pack: p, records: l.records,
 			r: readers[i], named: map[string]*condition{}, open: map[string]bool{}}
 		s.compilePack()
 		p.check(readers[i], l)
@@ -259,7 +269,7 @@ func (l *Library) assemble(raw *files, readers []*reader) []error {
 	if errs := append(slices.Concat(vr.errs, ar.errs), collect(readers)...); len(errs) > 0 {
 		return errs
 	}
-	if err := l.finish(); err != nil {
+	if err := l.finish(img == nil || img.record); err != nil {
 		return unjoin(err)
 	}
 	return nil

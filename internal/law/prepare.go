@@ -164,6 +164,10 @@ func (p *prepared) outcome() (best, worst corridor.Outcome) {
 	case p.g == nil:
 		return corridor.Allow, corridor.Deny
 	case p.known:
+		if graph, err := p.g.diagrams(); err == nil {
+			o := corridor.Outcome(graph.d.follow(graph.outcome, p.class))
+			return o, o
+		}
 		var e evaluation
 		o := p.g.evaluate(p.class, &e)
 		return o, o

@@ -1,7 +1,9 @@
 package law
 
 import (
+	"hash/maphash"
 	"sync"
+	"sync/atomic"
 
 	"corridor"
 )
@@ -14,11 +16,12 @@ const (
 
 // program is one side of one pack's law between two changes of it, compiled.
 type program struct {
-	lib   *Library
-	pack  *pack
-	side  corridor.Side
-	from  corridor.Date // first day, 0 if open
-	until corridor.Date // first day of the next law, 0 if none
+	lib    *Library
+	serial uint64 // names this program in the cache of explanations
+	pack   *pack
+	side   corridor.Side
+	from   corridor.Date // first day, 0 if open
+	until  corridor.Date // first day of the next law, 0 if none
 
 	part  *partition
 	words int
@@ -37,6 +40,8 @@ type program struct {
 	graphOne sync.Once
 	graphErr error
 	cache    shared
+	lately   [128]atomic.Pointer[answered] // by hash of the facts' classes
+	seed     maphash.Seed
 	err      error
 }
 
@@ -76,7 +81,7 @@ type presult struct {
 
 // compileProgram builds the program of one side as of one date.
 func (l *Library) compileProgram(p *pack, side corridor.Side, day corridor.Date) *program {
-	g := &program{lib: l, pack: p, side: side, silent: p.silence[side].outcome}
+	g := &program{lib: l, serial: l.explained.serial.Add(1), seed: maphash.MakeSeed(), pack: p, side: side, silent: p.silence[side].outcome}
 	rules := g.inForce(day)
 	atoms, used := g.collect(rules, day)
 	g.axioms = l.axioms.connected(used)

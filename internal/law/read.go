@@ -40,6 +40,7 @@ func (p place) String() string {
 // line and column, so that one run reports all of them.
 type reader struct {
 	file string
+	img  *image // nil: trees are neither taken from an image nor kept for one
 	errs []error
 }
 
@@ -64,6 +65,17 @@ func (r *reader) failAt(p place, fix, format string, args ...any) {
 // parse reads exactly one YAML document and refuses what a careful reader
 // could misread: anchors, aliases, merge keys and tags.
 func (r *reader) parse(data []byte) *yaml.Node {
+	if root := r.img.root(r.file); root != nil {
+		return root
+	}
+	root := r.parseText(data)
+	if root != nil {
+		r.img.keepRoot(r.file, root)
+	}
+	return root
+}
+
+func (r *reader) parseText(data []byte) *yaml.Node {
 	if len(data) > maxFile {
 		r.failAt(place{file: r.file}, "split the file", "%d bytes are over the limit of %d", len(data), maxFile)
 		return nil
