@@ -14,7 +14,8 @@ import (
 	"corridor/packs"
 )
 
-type checkCmd struct {
+// flowFlags say which flow is meant and how to answer.
+type flowFlags struct {
 	From    string   `required:"" placeholder:"CC" help:"State that the data leaves, as a two-letter code."`
 	To      string   `required:"" placeholder:"CC" help:"State of the recipient, as a two-letter code."`
 	Purpose string   `placeholder:"NAME" help:"What the transfer is needed for; short for --set purpose=NAME."`
@@ -27,6 +28,11 @@ type checkCmd struct {
 	Lang    string   `enum:"en,zh,ru" default:"en" help:"Language of the answer: en, zh or ru."`
 	JSON    bool     `name:"json" help:"Print one JSON object."`
 	Packs   string   `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`
+}
+
+type checkCmd struct {
+	flowFlags
+	Advise bool `help:"If it may not go ahead, add the cheapest lawful ways; corridor advise tells more."`
 }
 
 // Help is the long help with examples.
@@ -57,14 +63,12 @@ func (c checkCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	flow, err := c.flow(a)
+	flow, report, err := c.gather(a, lib)
 	if err != nil {
 		return err
 	}
-	if c.Assume != "" {
-		if flow, err = lib.Assume(flow, c.Assume); err != nil {
-			return err
-		}
+	if c.Advise {
+		return c.advised(a, lib, flow, report)
 	}
 	v, err := lib.Decide(flow)
 	if err != nil {
@@ -99,32 +103,42 @@ func outcomeExit(o corridor.Outcome) error {
 	return exit(exitDeny)
 }
 
+// gather is flow with the profile named, and what the scan of the data file
+// found, if there is one.
+func (c flowFlags) gather(a *app, lib *law.Library) (corridor.Flow, *scan.Report, error) {
+	flow, report, err := c.flow(a)
+	if err == nil && c.Assume != "" {
+		flow, err = lib.Assume(flow, c.Assume)
+	}
+	return flow, report, err
+}
+
 // flow gathers the facts: what a scan shows, then the file, then the flags,
 // each more exact than the one before and never against it.
-func (c checkCmd) flow(a *app) (corridor.Flow, error) {
+func (c flowFlags) flow(a *app) (corridor.Flow, *scan.Report, error) {
 	f := corridor.Flow{Origin: c.From, Destination: c.To, Date: corridor.DateOf(time.Now()), Facts: corridor.Facts{}}
 	if c.Date != "" {
 		d, err := corridor.ParseDate(c.Date)
 		if err != nil {
-			return f, err
+			return f, nil, err
 		}
 		f.Date = d
 	}
-	sources, err := c.sources(a, f.Date)
+	sources, report, err := c.sources(a, f.Date)
 	if err != nil {
-		return f, err
+		return f, nil, err
 	}
 	for _, s := range sources {
 		for name, v := range s.facts {
 			if have, ok := f.Facts[name]; ok {
 				if v, err = narrow(name, have, v, s.name); err != nil {
-					return f, err
+					return f, nil, err
 				}
 			}
 			f.Facts[name] = v
 		}
 	}
-	return f, nil
+	return f, report, nil
 }
 
 // source is facts and where they came from.
@@ -133,23 +147,25 @@ type source struct {
 	facts corridor.Facts
 }
 
-func (c checkCmd) sources(a *app, day corridor.Date) ([]source, error) {
+func (c flowFlags) sources(a *app, day corridor.Date) ([]source, *scan.Report, error) {
 	var out []source
+	var report *scan.Report
 	if c.File != "" {
-		report, err := scan.File(a.ctx, c.File, scan.Options{Lang: c.Lang, Today: day})
+		var err error
+		report, err = scan.File(a.ctx, c.File, scan.Options{Lang: c.Lang, Today: day})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out = append(out, source{c.File, report.Facts})
 	}
 	if c.Facts != "" {
 		data, err := readInput(a, c.Facts)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		facts, err := law.ParseFacts(c.Facts, data)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out = append(out, source{c.Facts, facts})
 	}
@@ -160,18 +176,18 @@ func (c checkCmd) sources(a *app, day corridor.Date) ([]source, error) {
 	for _, s := range c.Set {
 		name, text, ok := strings.Cut(s, "=")
 		if !ok || name == "" {
-			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: "not of the form FACT=VALUE", Fix: "for example: --set 'data_classes=[personal]'"}
+			return nil, nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: "not of the form FACT=VALUE", Fix: "for example: --set 'data_classes=[personal]'"}
 		}
 		if _, twice := set[name]; twice {
-			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: name + " is given twice", Fix: "give it once"}
+			return nil, nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: name + " is given twice", Fix: "give it once"}
 		}
 		v, err := law.ParseValue(text)
 		if err != nil {
-			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: "the value is not plain YAML", Fix: "put it in quotes for the shell, for example: --set 'data_classes=[personal]'", Err: err}
+			return nil, nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: "the value is not plain YAML", Fix: "put it in quotes for the shell, for example: --set 'data_classes=[personal]'", Err: err}
 		}
 		set[name] = v
 	}
-	return append(out, source{"the command line", set}), nil
+	return append(out, source{"the command line", set}), report, nil
 }
 
 // maxInput bounds a file of facts or cases.

@@ -18,7 +18,8 @@ func TestCheckSpeaksThreeLanguagesAlike(t *testing.T) {
 	index := regexp.MustCompile(`\[\d+\]`)
 	all := checkTexts()
 	maps.Copy(all, diffTexts())
-	if len(all) != len(checkTexts())+len(diffTexts()) {
+	maps.Copy(all, adviseTexts())
+	if len(all) != len(checkTexts())+len(diffTexts())+len(adviseTexts()) {
 		t.Error("a key is used twice")
 	}
 	for key, text := range all {

@@ -30,6 +30,7 @@ type app struct {
 type cli struct {
 	Check        checkCmd        `cmd:"" help:"Ask the law of both sides whether a transfer may go ahead, and why."`
 	Matrix       matrixCmd       `cmd:"" help:"Decide one flow from every exporter to every importer."`
+	Advise       adviseCmd       `cmd:"" help:"Find the cheapest lawful ways for a transfer that the law does not let go."`
 	Packs        packsCmd        `cmd:"" help:"Lint, test, list and show rule packs."`
 	Scan         scanCmd         `cmd:"" help:"Look into a file: which columns hold what, how many people, which facts follow."`
 	Demo         demoCmd         `cmd:"" help:"Show one real exchange from China to Kazakhstan, on this machine."`
