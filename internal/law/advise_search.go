@@ -59,7 +59,7 @@ func (s *search) at(day corridor.Date) *scene {
 		in.standstills()
 		c.vals = in.vals
 	}
-	if p, err := s.lib.prepare(f, s.own); err == nil {
+	if p, err := s.lib.prepare(f, s.own, sides[:]...); err == nil {
 		for i := range p.sides {
 			g := p.sides[i].g
 			if g == nil {
@@ -157,13 +157,12 @@ func (s *search) lawfulOn(set bitset256, day corridor.Date) bool {
 	if len(c.sides) == 0 || x.d.reach(x.root, x.part.masks(vals), &s.marks)&end(yes) == 0 {
 		return false
 	}
+	best, worst := corridor.Allow, corridor.Allow
 	for i, g := range c.sides {
-		e := c.graph[i].d.reach(c.graph[i].outcome, g.part.masks(vals), &s.marks).real()
-		if e != end(int32(corridor.Allow)) && e != end(int32(corridor.AllowWithObligations)) {
-			return false // the open facts may not even decide which duties there are
-		}
+		_, b, w := c.graph[i].d.reach(c.graph[i].outcome, g.part.masks(vals), &s.marks).outcomes()
+		best, worst = min(best, b), min(worst, w)
 	}
-	return true
+	return worst.Permits() && best == worst // else the open facts decide which duties there are
 }
 
 // lawfulPart finds a proper part of a lawful set that is lawful too, or gives
