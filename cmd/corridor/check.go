@@ -24,7 +24,6 @@ type flowFlags struct {
 	Set     []string `sep:"none" placeholder:"FACT=VALUE" help:"One fact; the value is YAML. May be repeated."`
 	Assume  string   `placeholder:"PROFILE" help:"Fill what is not given from a named profile; the answer lists what was assumed."`
 	Date    string   `placeholder:"YYYY-MM-DD" help:"Day of the transfer. Default: today."`
-	Ask     string   `enum:"auto,always,never" default:"auto" help:"Interview: auto asks on a terminal what can still change the answer, always asks on any input."`
 	Lang    string   `enum:"en,zh,ru" default:"en" help:"Language of the answer: en, zh or ru."`
 	JSON    bool     `name:"json" help:"Print one JSON object."`
 	Packs   string   `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`
@@ -32,7 +31,8 @@ type flowFlags struct {
 
 type checkCmd struct {
 	flowFlags
-	Advise bool `help:"If it may not go ahead, add the cheapest lawful ways; corridor advise tells more."`
+	Ask    string `enum:"auto,always,never" default:"auto" help:"Interview: auto asks on a terminal what can still change the answer, always asks on any input."`
+	Advise bool   `help:"If it may not go ahead, add the cheapest lawful ways; corridor advise tells more."`
 }
 
 // Help is the long help with examples.
