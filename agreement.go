@@ -58,6 +58,7 @@ func (s SignedDecision) Decode() (DecisionStatement, error) {
 	if d.Version != 1 {
 		return d, E(Invalid, "signed decision: version %d is not known, want 1", d.Version)
 	}
+	d.Decision.entitle()
 	return d, nil
 }
 

@@ -116,6 +116,28 @@ func TestOnlyQuestionsThatCanMatterAreMissing(t *testing.T) {
 	}
 }
 
+func TestABriefDecisionKeepsArticlesAndGetsItsTitlesBack(t *testing.T) {
+	law := Text{EN: "Law on data", RU: "Закон о данных"}
+	cites := []Citation{{Instrument: "pdl", Article: "16", Title: law}}
+	d := Decision{Outcome: NeedsApproval, Matched: []Match{{Rule: "kz.r", Text: Text{EN: "words"}, Citations: cites}},
+		Duties: []Obligation{{ID: "pipia", Text: Text{EN: "do it"}, Evidence: "a report", Citations: cites}}, NearMisses: []NearMiss{{Rule: "kz.x"}}}
+	b := d.Brief()
+	if b.Matched[0].Text.EN != "" || b.Duties[0].Evidence != "" || b.Matched[0].Citations[0].Title.EN != "" || b.NearMisses != nil || b.Instruments["pdl"] != law {
+		t.Errorf("%+v", b)
+	}
+	if d.Matched[0].Text.EN != "words" || d.Matched[0].Citations[0].Title != law || d.Duties[0].Evidence == "" {
+		t.Error("the decision itself was changed")
+	}
+	raw, err := Canonical(DecisionStatement{Version: 1, Decision: b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := SignedDecision{Statement: raw}.Decode()
+	if err != nil || st.Decision.Matched[0].Citations[0] != cites[0] || st.Decision.Duties[0].Citations[0].Title.RU != law.RU {
+		t.Errorf("%+v %v", st.Decision, err)
+	}
+}
+
 func TestDatesAreCalendarDays(t *testing.T) {
 	d, err := ParseDate("2026-11-24")
 	if err != nil || d.String() != "2026-11-24" {

@@ -157,6 +157,9 @@ type Decision struct {
 	Notes        []string     `json:"notes,omitempty"` // for example: no rule pack for this jurisdiction
 	Pack         PackRef      `json:"pack"`
 	Layers       []PackRef    `json:"layers,omitempty"` // other packs that took part: the treaties that bind this state
+	// Instruments holds the titles that the citations mean, once each, where
+	// they do not carry them (Brief).
+	Instruments map[string]Text `json:"instruments,omitempty"`
 	Engine       string       `json:"engine"`
 }
 
@@ -204,6 +207,54 @@ func union(a, b []string) []string {
 		a = addNew(slices.Clip(a), s)
 	}
 	return a
+}
+
+// Brief is the decision as it is signed and kept: every provision with its
+// articles, every duty, and the titles of the instruments once. The words of
+// provisions and duties are those of the pack, which its digest names.
+func (d Decision) Brief() Decision {
+	d.Instruments = map[string]Text{}
+	brief := func(list []Citation) []Citation {
+		list = slices.Clone(list)
+		for i, c := range list {
+			if c.Title != (Text{}) {
+				d.Instruments[c.Instrument] = c.Title
+			}
+			list[i].Title = Text{}
+		}
+		return list
+	}
+	d.Matched, d.Duties, d.Questions, d.NearMisses = slices.Clone(d.Matched), slices.Clone(d.Duties), slices.Clone(d.Questions), nil
+	for i := range d.Matched {
+		d.Matched[i].Text, d.Matched[i].Citations = Text{}, brief(d.Matched[i].Citations)
+	}
+	for i := range d.Duties {
+		d.Duties[i].Text, d.Duties[i].Evidence, d.Duties[i].Citations = Text{}, "", brief(d.Duties[i].Citations)
+	}
+	for i := range d.Questions {
+		d.Questions[i].Citations = brief(d.Questions[i].Citations)
+	}
+	return d
+}
+
+// entitle gives the citations of a brief decision their titles again.
+func (d *Decision) entitle() {
+	entitle := func(list []Citation) {
+		for i := range list {
+			if t, ok := d.Instruments[list[i].Instrument]; ok && list[i].Title == (Text{}) {
+				list[i].Title = t
+			}
+		}
+	}
+	for i := range d.Matched {
+		entitle(d.Matched[i].Citations)
+	}
+	for i := range d.Duties {
+		entitle(d.Duties[i].Citations)
+	}
+	for i := range d.Questions {
+		entitle(d.Questions[i].Citations)
+	}
 }
 
 // Silent says whether no provision took part: silence alone decided.

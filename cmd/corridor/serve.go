@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -49,6 +51,9 @@ func (c serveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(servingGC)
+	}
 	g, ctx := errgroup.WithContext(a.ctx)
 	g.Go(func() error { return n.run(ctx, l) })
 	fmt.Fprintf(a.stdout, "%s\n  %s (%s), signs with %s\n  manage it with: corridor status --dir %s\n", n.base, cfg.DID, cfg.Jurisdiction, cfg.Suite, c.Dir)
@@ -57,6 +62,10 @@ func (c serveCmd) Run(a *app) error {
 	log.Info("stopped", "err", errText(err))
 	return errors.Join(err, n.close())
 }
+
+// servingGC lets the heap of a node grow to this many percent before garbage
+// is collected: its live heap is small, and its work is short.
+const servingGC = 300
 
 func errText(err error) string {
 	if err == nil {

@@ -173,7 +173,7 @@ func (s *Service) decideOwn(ctx context.Context, flow corridor.Flow, side corrid
 	if err != nil {
 		return nil, fmt.Errorf("own law: %w", err)
 	}
-	d.NearMisses = nil // advice for the operator; not part of what is signed
+	d = d.Brief()
 	salt := make([]byte, 16)
 	if _, err := rand.Read(salt); err != nil {
 		return nil, corridor.E(corridor.Internal, "salt: %w", err)

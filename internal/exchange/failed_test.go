@@ -172,9 +172,9 @@ func TestAPeersAddressIsInItsDIDDocument(t *testing.T) {
 // A stream that outlives its token gets a new one, as long as the transfer is
 // open.
 func TestATokenThatExpiresInTheMiddleIsRenewed(t *testing.T) {
-	_, kz, mine, _, tap := running(t, func(cn *node) { cn.life = time.Second })
+	_, kz, mine, _, tap := running(t, func(cn *node) { cn.life = 2 * time.Second }) // tokens count whole seconds: one may live for half of it
 	kz.stop() // the stream is cut, and its token is dead when it is taken up
-	time.Sleep(2100 * time.Millisecond)
+	time.Sleep(3100 * time.Millisecond)
 	close(tap)
 	kz.start()
 	if tr := kz.untilTransfer(mine, over); tr.State != dsp.Completed {

@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -55,8 +54,7 @@ func quoted(s string) json.RawMessage {
 
 // unmarshal reads a stored record. Numbers stay exact: facts go on to the law.
 func unmarshal(doc string, into any) error {
-	dec := json.NewDecoder(bytes.NewReader([]byte(doc)))
-	if err := dec.Decode(into); err != nil {
+	if err := json.Unmarshal([]byte(doc), into); err != nil {
 		return corridor.E(corridor.Internal, "a stored record cannot be read: %w", err)
 	}
 	return nil

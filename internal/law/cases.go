@@ -160,7 +160,7 @@ func (l *Library) RunCase(c Case) CaseResult {
 		res.Reason = fmt.Sprintf("the %s side of %s to %s is not %s", c.Side, f.Origin, f.Destination, c.Jurisdiction)
 		return res
 	}
-	d, err := l.decideSide(f, c.Side, own)
+	d, err := l.decideSide(f, c.Side, own, (*prepared).plain)
 	if err != nil {
 		res.Reason = err.Error()
 		return res

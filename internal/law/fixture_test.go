@@ -199,7 +199,7 @@ func flow(tb testing.TB, facts string) corridor.Flow {
 
 func export(tb testing.TB, l *Library, f corridor.Flow) corridor.Decision {
 	tb.Helper()
-	d, err := l.DecideSide(f, corridor.Export)
+	d, err := l.ownSide(f, corridor.Export, (*prepared).full)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -206,13 +206,17 @@ func (l *Library) Decide(f corridor.Flow) (corridor.Verdict, error) {
 }
 
 // DecideSide applies one side's own law: that of the state, and the treaties
-// that bind it.
+// that bind it. It leaves out near misses, which Decide adds.
 func (l *Library) DecideSide(f corridor.Flow, side corridor.Side) (corridor.Decision, error) {
-	d, err := l.decideSide(f, side, l.byJurisdiction[f.Origin])
+	return l.ownSide(f, side, (*prepared).plain)
+}
+
+func (l *Library) ownSide(f corridor.Flow, side corridor.Side, how func(*prepared, *corridor.Decision) error) (corridor.Decision, error) {
+	d, err := l.decideSide(f, side, l.byJurisdiction[f.Origin], how)
 	if err != nil || side == corridor.Treaty || l.byJurisdiction[layerTreaty] == nil {
 		return d, err
 	}
-	layer, err := l.decideSide(f, corridor.Treaty, l.byJurisdiction[f.Origin])
+	layer, err := l.decideSide(f, corridor.Treaty, l.byJurisdiction[f.Origin], how)
 	if err != nil {
 		return d, err
 	}
@@ -222,7 +226,7 @@ func (l *Library) DecideSide(f corridor.Flow, side corridor.Side) (corridor.Deci
 	return d.With(layer), nil
 }
 
-func (l *Library) decideSide(f corridor.Flow, side corridor.Side, own *pack) (corridor.Decision, error) {
+func (l *Library) decideSide(f corridor.Flow, side corridor.Side, own *pack, how func(*prepared, *corridor.Decision) error) (corridor.Decision, error) {
 	var d corridor.Decision
 	at := sideAt(side)
 	if at < 0 || side == corridor.Treaty && l.byJurisdiction[layerTreaty] == nil {
@@ -234,17 +238,22 @@ func (l *Library) decideSide(f corridor.Flow, side corridor.Side, own *pack) (co
 	if err != nil {
 		return d, err
 	}
-	err = p.sides[at].full(&d)
+	err = how(&p.sides[at], &d)
 	return d, err
+}
+
+// plain is decide with slices of its own.
+func (p *prepared) plain(d *corridor.Decision) error {
+	p.decide(d)
+	d.Matched, d.Duties = slices.Clone(d.Matched), slices.Clone(d.Duties)
+	return nil
 }
 
 // full is decide with near misses.
 func (p *prepared) full(d *corridor.Decision) error {
-	p.decide(d)
-	if p.g == nil {
-		return nil
+	if err := p.plain(d); err != nil || p.g == nil {
+		return err
 	}
-	d.Matched, d.Duties = slices.Clone(d.Matched), slices.Clone(d.Duties)
 	graph, err := p.g.diagrams()
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"net/url"
 	"os"
@@ -35,11 +36,13 @@ type DB struct {
 	path string
 	lock *fileLock
 	w, r *sql.DB
+	free chan *reader // those that nobody is reading with
 
 	queue   chan *job
 	closing chan struct{}
 	stopped chan struct{} // the writer has returned
 	once    sync.Once
+	drained sync.Once
 	broken  atomic.Pointer[corridor.Error] // a commit with an unknown result: no more writes
 
 	mu    sync.Mutex // guards hooks
@@ -87,6 +90,10 @@ func (db *DB) open(ctx context.Context, driver string, migrations []Migration) e
 	}
 	db.r.SetMaxOpenConns(readers)
 	db.r.SetMaxIdleConns(readers)
+	db.free = make(chan *reader, readers)
+	for range readers {
+		db.free <- &reader{}
+	}
 	conn, err := db.w.Conn(ctx)
 	if err != nil {
 		return describe(db.path, err)
@@ -173,12 +180,78 @@ func (db *DB) Read(ctx context.Context, fn func(*Tx) error) (err error) {
 		return errClosed()
 	default:
 	}
-	tx, err := db.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
+	var r *reader
+	select {
+	case r = <-db.free:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-db.closing:
+		return errClosed()
+	}
+	defer func() { db.free <- r }()
+	if err := r.begin(ctx, db); err != nil {
 		return describe(db.path, err)
 	}
-	defer tx.Rollback() // nothing to commit
-	return contain(func() error { return fn(&Tx{db: db, run: tx}) })
+	defer r.end()
+	return contain(func() error { return fn(&Tx{db: db, run: r.conn, stmts: r.stmts}) })
+}
+
+// reader is a connection that only reads, with its prepared statements. Who
+// takes it from DB.free owns it until it is put back.
+type reader struct {
+	conn  *sql.Conn // nil: not opened yet, or given up
+	stmts *statements
+}
+
+// closeReaders waits for those who read and closes their connections. It runs
+// once, when no more can begin.
+func (db *DB) closeReaders() {
+	for range cap(db.free) {
+		if r := <-db.free; r.conn != nil {
+			r.stmts.close()
+			r.conn.Close()
+		}
+	}
+}
+
+// begin opens a snapshot. Its end does not depend on the caller's context.
+func (r *reader) begin(ctx context.Context, db *DB) (err error) {
+	if r.conn == nil {
+		if r.conn, err = db.r.Conn(ctx); err != nil {
+			r.conn = nil
+			return err
+		}
+		r.stmts = &statements{conn: r.conn, m: map[string]*sql.Stmt{}}
+	}
+	if err = r.exec("BEGIN"); err != nil {
+		r.giveUp()
+	}
+	return err
+}
+
+func (r *reader) end() {
+	if r.exec("ROLLBACK") != nil { // nothing to commit
+		r.giveUp()
+	}
+}
+
+func (r *reader) exec(query string) (err error) {
+	ctx := context.Background()
+	if st := r.stmts.get(ctx, query); st != nil {
+		_, err = st.ExecContext(ctx)
+	} else {
+		_, err = r.conn.ExecContext(ctx, query)
+	}
+	return err
+}
+
+// giveUp closes a connection whose state is not known; the next reader opens
+// another.
+func (r *reader) giveUp() {
+	r.stmts.close()
+	_ = r.conn.Raw(func(any) error { return driver.ErrBadConn }) // out of the pool
+	r.conn.Close()
+	r.conn, r.stmts = nil, nil
 }
 
 // Close waits for the transaction in progress, refuses all later ones, and
@@ -193,6 +266,7 @@ func (db *DB) release() error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	var errs []error
+	db.drained.Do(db.closeReaders)
 	for _, pool := range []*sql.DB{db.r, db.w} {
 		if pool != nil {
 			errs = append(errs, pool.Close())

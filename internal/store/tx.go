@@ -57,6 +57,10 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 	if tx.write {
 		ctx = context.WithoutCancel(ctx)
 	}
+	if st := tx.stmts.get(ctx, query); st != nil && !tx.write {
+		rows, err := st.QueryContext(ctx, args...)
+		return rows, tx.note(err)
+	}
 	rows, err := tx.run.QueryContext(ctx, query, args...)
 	return rows, tx.note(err)
 }
@@ -66,10 +70,9 @@ func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row 
 	if err := tx.usable(ctx); err != nil {
 		return tx.run.QueryRowContext(ended(), query, args...)
 	}
-	if !tx.write {
-		return tx.run.QueryRowContext(ctx, query, args...)
+	if tx.write {
+		ctx = context.WithoutCancel(ctx)
 	}
-	ctx = context.WithoutCancel(ctx)
 	if st := tx.stmts.get(ctx, query); st != nil {
 		return st.QueryRowContext(ctx, args...)
 	}
