@@ -91,6 +91,9 @@ func checkTexts() map[string]corridor.Text {
 		"packs":          {EN: "Rule packs", ZH: "规则包", RU: "Пакеты правил"},
 		"disclaimer":     {EN: "Corridor informs; this is not legal advice.", ZH: "Corridor 仅供参考，不构成法律意见。", RU: "Corridor информирует; это не юридическая консультация."},
 
+		"due":             {EN: "due by %s", ZH: "应于%s（含当日）前完成", RU: "срок - до %s включительно"},
+		"due.provisional": {EN: "(some of the working days are estimated)", ZH: "（部分工作日为估计）", RU: "(часть рабочих дней - оценка)"},
+
 		"unit.days":          {EN: "days", ZH: "日", RU: "дн."},
 		"unit.calendar_days": {EN: "calendar days", ZH: "个自然日", RU: "календ. дн."},
 		"unit.working_days":  {EN: "working days", ZH: "个工作日", RU: "раб. дн."},

@@ -19,6 +19,7 @@ type packsCmd struct {
 
 	Diff     packsDiffCmd     `cmd:"" help:"Say exactly what changes from one edition to another, and for which flows."`
 	Calendar packsCalendarCmd `cmd:"" help:"List coming changes of the law."`
+	Due      packsDueCmd      `cmd:"" help:"Say by which day a duty has to be done."`
 }
 
 type packsLintCmd struct {

@@ -320,7 +320,7 @@ func (s *search) filing(m *move, state string) {
 		return
 	}
 	m.filed = s.flow.Date + corridor.Date(m.action.days)
-	last, _, missing := s.lib.calendars[still.calendar].termEnd(m.filed, still.days)
+	last, _, missing := s.lib.calendars[still.calendar].termEnd(m.filed, still.days, waits)
 	if missing != 0 {
 		last = dateMax // a term without a calendar never counts as over
 	}

@@ -247,7 +247,10 @@ func (l *Library) assemble(raw *files, readers []*reader, img *image) []error {
 		}
 		l.obligations.addEvents(readers[i], p.events)
 		l.obligations.declare(readers[i], p.duties)
+		l.checkCalendars(readers[i], p.duties)
 	}
+	or := &reader{file: "obligations.yaml"}
+	l.checkCalendars(or, l.obligations.shared)
 	cel := &celTrees{img: img}
 	if img == nil || img.record {
 		if err := cel.open(l.vocab); err != nil {
@@ -266,7 +269,7 @@ func (l *Library) assemble(raw *files, readers []*reader, img *image) []error {
 		p.check(readers[i], l)
 	})
 	l.checkAcross(readers)
-	if errs := append(slices.Concat(vr.errs, ar.errs), collect(readers)...); len(errs) > 0 {
+	if errs := append(slices.Concat(vr.errs, ar.errs, or.errs), collect(readers)...); len(errs) > 0 {
 		return errs
 	}
 	if err := l.finish(img == nil || img.record); err != nil {

@@ -294,6 +294,14 @@ func TestBadSharedFilesAreExplained(t *testing.T) {
 		"a calendar without rest":        {"calendars.json", "[5, 6]", "[7]", "is not a weekday"},
 		"a calendar of rest":             {"calendars.json", "[5, 6]", "[0,1,2,3,4,5,6]", "every day is a rest day"},
 		"a calendar of no year":          {"calendars.json", `"2026"`, `"next"`, "is not a year"},
+		"a holiday of another year":      {"calendars.json", `"off": ["2026-03-09"]`, `"off": ["2027-03-09"]`, "off of 2026 names a day of 2027"},
+		"a holiday named twice":          {"calendars.json", `"off": ["2026-03-09"]`, `"off": ["2026-03-09", "2026-03-09"]`, "off names 2026-03-09 twice"},
+		"an estimate of a working day":   {"calendars.json", `"estimated_dates": []`, `"estimated_dates": ["2026-03-10"]`, "2026-03-10 is estimated, but not off"},
+		"a day off that is made up for":  {"calendars.json", `["2026-03-14"]`, `["2026-03-09"]`, "2026-03-09 is off and made up for at once"},
+		"a half day that is no date":     {"calendars.json", `"half_days": []`, `"half_days": ["noon"]`, "noon"},
+		"working days of no calendar":    {"obligations.yaml", ", calendar: KZ}", "}", `names the unknown calendar ""`},
+		"working days of nowhere":        {"obligations.yaml", "calendar: KZ", "calendar: KX", `names the unknown calendar "KX"`},
+		"a calendar that nobody counts":  {"obligations.yaml", "unit: working_days", "unit: months", "names a calendar and counts months"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fsys := tree(testHead + oneRule(nil))

@@ -2,9 +2,7 @@ package law
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
-	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -15,6 +13,7 @@ import (
 // the events from which deadlines run.
 type obligations struct {
 	all    []*ObligationInfo
+	shared []*declared // those of obligations.yaml
 	index  map[string]int
 	events map[string]corridor.Text
 }
@@ -27,11 +26,10 @@ type declared struct {
 
 func (r *reader) obligations(root *yaml.Node) *obligations {
 	o := &obligations{index: map[string]int{}, events: map[string]corridor.Text{}}
-	var list []*declared
 	r.object(root, "the obligations",
 		field{"events", false, func(n *yaml.Node) { o.addEvents(r, r.events(n)) }},
-		field{"obligations", true, func(n *yaml.Node) { list = r.declarations(n) }})
-	o.declare(r, list)
+		field{"obligations", true, func(n *yaml.Node) { o.shared = r.declarations(n) }})
+	o.declare(r, o.shared)
 	return o
 }
 
@@ -203,102 +201,4 @@ func (r *reader) value(n *yaml.Node) any {
 		r.fail(n, "", "a value is longer than %d bytes", maxText)
 	}
 	return n.Value
-}
-
-// calendar is the working days of one country.
-type calendar struct {
-	rest  [7]bool // Monday first
-	years map[int]*calendarYear
-}
-
-type calendarYear struct {
-	status    string
-	off, work map[corridor.Date]bool
-}
-
-func (r *reader) calendars(root *yaml.Node) map[string]*calendar {
-	out := map[string]*calendar{}
-	skip := func(*yaml.Node) {}
-	r.object(root, "the calendars", field{"note", false, skip}, field{"source", false, skip},
-		field{"countries", true, func(n *yaml.Node) {
-			r.entries(n, "countries", func(k, v *yaml.Node) {
-				c := &calendar{years: map[int]*calendarYear{}}
-				r.object(v, "a calendar", field{"note", false, skip},
-					field{"weekly_rest", true, func(n *yaml.Node) {
-						r.list(n, "weekly_rest", func(n *yaml.Node) {
-							if d := r.integer(n, "weekday"); d >= 0 && d < 7 {
-								c.rest[d] = true
-							} else {
-								r.fail(n, "Monday is 0, Sunday is 6", "%d is not a weekday", d)
-							}
-						})
-						if !slices.Contains(c.rest[:], false) {
-							r.fail(n, "", "every day is a rest day")
-						}
-					}},
-					field{"years", true, func(n *yaml.Node) {
-						r.entries(n, "years", func(k, v *yaml.Node) {
-							year, err := strconv.Atoi(k.Value)
-							if err != nil {
-								r.fail(k, "", "%q is not a year", k.Value)
-							}
-							c.years[year] = r.calendarYear(v)
-						})
-					}})
-				out[r.name(k, "calendar")] = c
-			})
-		}})
-	return out
-}
-
-func (r *reader) calendarYear(n *yaml.Node) *calendarYear {
-	y := &calendarYear{off: map[corridor.Date]bool{}, work: map[corridor.Date]bool{}}
-	days := func(to map[corridor.Date]bool, what string) func(*yaml.Node) {
-		return func(n *yaml.Node) {
-			r.list(n, what, func(n *yaml.Node) { to[r.date(n, what)] = true })
-		}
-	}
-	skip := func(*yaml.Node) {}
-	r.object(n, "a calendar year",
-		field{"status", true, func(n *yaml.Node) { y.status = r.choice(n, "status", "official", "partly_official", "estimated") }},
-		field{"off", true, days(y.off, "off")}, field{"makeup_workdays", false, days(y.work, "makeup_workdays")},
-		field{"estimated_dates", false, skip}, field{"half_days", false, skip}, field{"note", false, skip})
-	return y
-}
-
-// working says whether d is a working day; known is false when the calendar
-// of its year is missing.
-func (c *calendar) working(d corridor.Date) (working bool, year int, known bool) {
-	t := d.Time()
-	y := c.years[t.Year()]
-	if y == nil {
-		return false, t.Year(), false
-	}
-	if y.work[d] {
-		return true, t.Year(), true
-	}
-	day := (int(t.Weekday()) + 6) % 7
-	return !c.rest[day] && !y.off[d], t.Year(), true
-}
-
-// maxTermDays bounds the search for the end of a term.
-const maxTermDays = 5 * 365
-
-// termEnd gives the last day of a term of n working days after from. An
-// unknown year leaves the term open.
-func (c *calendar) termEnd(from corridor.Date, n int) (last corridor.Date, estimated bool, missing int) {
-	for d := from + 1; d < from+maxTermDays; d++ {
-		working, year, known := c.working(d)
-		if !known {
-			return 0, false, year
-		}
-		estimated = estimated || c.years[year].status != "official"
-		if working {
-			n--
-		}
-		if n == 0 {
-			return d, estimated, 0
-		}
-	}
-	return 0, false, time.Unix(int64(from)*86400, 0).UTC().Year()
 }

@@ -56,7 +56,7 @@ func (in *inputs) over(t *term) (over, running bool) {
 		t.notes = append(t.notes, note(noteNoDate, t.rec.id))
 		return true, true
 	}
-	last, estimated, missing := in.lib.calendars[still.calendar].termEnd(filed, still.days)
+	last, estimated, missing := in.lib.calendars[still.calendar].termEnd(filed, still.days, waits)
 	if missing != 0 {
 		t.notes = append(t.notes, note(noteNoCalendar, still.calendar, itoa(missing), t.rec.id))
 		return false, true
