@@ -173,7 +173,7 @@ func TestAPeersAddressIsInItsDIDDocument(t *testing.T) {
 // open.
 func TestATokenThatExpiresInTheMiddleIsRenewed(t *testing.T) {
 	_, kz, mine, _, tap := running(t, func(cn *node) { cn.life = 2 * time.Second }) // tokens count whole seconds: one may live for half of it
-	kz.stop() // the stream is cut, and its token is dead when it is taken up
+	kz.stop()                                                                       // the stream is cut, and its token is dead when it is taken up
 	time.Sleep(3100 * time.Millisecond)
 	close(tap)
 	kz.start()
