@@ -15,6 +15,7 @@ type env struct {
 	pool     *pool
 	regions  [100]bool
 	ibans    map[[2]byte]int
+	registry *registry
 	letters  *letters
 	classes  [256]uint16
 	today    int // yyyymmdd
@@ -30,7 +31,7 @@ type env struct {
 const poolSlots = 6 << 20
 
 func newEnv(today corridor.Date, exact int) *env {
-	e := &env{seed: maphash.MakeSeed(), pool: &pool{left: poolSlots}, regions: regionTable(), ibans: ibanTable(), letters: newLetters(),
+	e := &env{seed: maphash.MakeSeed(), pool: &pool{left: poolSlots}, regions: regionTable(), ibans: ibanTable(), registry: newRegistry(), letters: newLetters(),
 		classes: charClass(), today: ymd(today), exact: exact, colBits: 14, colExact: 8192, idBits: 16}
 	e.under14 = e.today - 14*10000
 	return e
@@ -41,20 +42,6 @@ func (e *env) mask(v []byte) (m uint16) {
 		m |= e.classes[c]
 	}
 	return m
-}
-
-// tally counts the values that one recogniser could test, and that passed.
-type tally struct{ tested, pass int64 }
-
-func (t *tally) see(v verdict) bool {
-	if v.plausible {
-		t.tested++
-		if v.valid {
-			t.pass++
-			return true
-		}
-	}
-	return false
 }
 
 // column holds counts about one column, and no values.
@@ -80,12 +67,17 @@ type column struct {
 	inLat, inLon   int64
 	birthLike      int64 // dates from 1900 to today
 	under14        int64
-	idUnder14      int64 // by the birth date inside an identity number
-	cnID, iin, bin tally
-	inn12, inn10   tally
-	snils, card    tally
-	iban, imei     tally
+	tallies        [numCount]tally
+	lead           num  // the rule by which people are counted; numCount: none yet
+	settled        bool // the first rows said so
+	counted        int64
 	email          tally
+	lengths        [longest + 1]int64 // of values of digits alone
+	sevens         int64              // seven letters and digits, both among them
+	pairs          int64              // two numbers that can be a position
+	gridCodes      int64
+	finest         float64 // metres to which the finest position is written; 0: none
+	box            *box    // around the positions
 	phonePlus      int64
 	phoneLocal     int64
 	phoneDigits    int64
@@ -96,14 +88,17 @@ type column struct {
 	points         int64
 	namesHan       int64 // two to four Han characters
 	surnamesHan    int64 // of them with a common surname
-	namesCyr       int64
+	names          int64 // one to five capitalised words, in other alphabets
 	patronymics    int64
-	surnamesCyr    int64
-	namesLat       int64
-	givenLat       int64
+	surnames       int64
+	given          int64 // with a name that many people have
+	addresses      tally
 	withDigits     int64
 	letters        int64
 	inText         embedded
+	traits         traits
+	zones          tally    // of passports, for machines
+	fraction       int      // digits behind a decimal point, at most
 	people         distinct // of valid identity numbers
 	hints          []*kind
 }
@@ -112,7 +107,7 @@ type column struct {
 type embedded struct{ cnID, phone, email, iin, card tally }
 
 func newColumn(name string, e *env) *column {
-	return &column{env: e, name: name, minLen: math.MaxInt, lastRow: -1, low: math.Inf(1), high: math.Inf(-1),
+	return &column{env: e, name: name, lead: numCount, minLen: math.MaxInt, lastRow: -1, low: math.Inf(1), high: math.Inf(-1),
 		distinct: newDistinct(e.colExact, e.colBits, nil), people: newDistinct(e.exact, e.idBits, e.pool)}
 }
 
@@ -200,55 +195,16 @@ func (c *column) number(v []byte) (id uint64) {
 			c.birth(d)
 		}
 	case 10:
-		c.inn10.see(ruINN10(v))
 		c.documents++
 		c.phoneDigits++
-	case 11:
-		if c.snils.see(ruSNILS(v)) {
-			id = c.person(v)
-		}
+	case 11, 13:
 		c.phone(v)
-	case 12:
-		id = c.twelve(v)
-	case 18:
-		id = c.eighteen(v)
-		c.card.see(paymentCard(v))
-	case 15:
-		c.imei.see(imei(v))
-		c.card.see(paymentCard(v))
-	case 13, 14, 16, 17, 19:
-		c.card.see(paymentCard(v))
-		if len(v) == 13 {
-			c.phone(v)
-		}
+	}
+	if len(v) <= longest {
+		c.lengths[len(v)]++
+		id = c.identify(c.env.registry.digits[len(v)], v)
 	}
 	return id
-}
-
-func (c *column) twelve(v []byte) (id uint64) {
-	iin := kzIIN(v, c.env.today)
-	if c.iin.see(iin) {
-		id = c.person(v)
-		if iin.birth > c.env.under14 {
-			c.idUnder14++
-		}
-	}
-	c.bin.see(kzBIN(v))
-	if c.inn12.see(ruINN12(v)) {
-		id = c.person(v)
-	}
-	return id
-}
-
-func (c *column) eighteen(v []byte) uint64 {
-	r := cnResidentID(v, &c.env.regions, c.env.today)
-	if !c.cnID.see(r) {
-		return 0
-	}
-	if r.birth > c.env.under14 {
-		c.idUnder14++
-	}
-	return c.person(v)
 }
 
 // person remembers the keyed hash of an identity number.
@@ -293,6 +249,9 @@ func (c *column) birth(d int) {
 
 // marks handles digits with signs, points and separators among them.
 func (c *column) marks(v []byte, mask uint16) (id uint64) {
+	if len(v) >= 128 && c.long(v) {
+		return 0
+	}
 	if mask&^(isDigit|isDash|isPlus|isDot|isComma) == 0 && !(v[0] == '+' && len(v) > 8) && c.decimal(v) {
 		return 0
 	}
@@ -312,22 +271,31 @@ func (c *column) marks(v []byte, mask uint16) (id uint64) {
 		c.ips++
 		return 0
 	}
-	digits := upper(c.env.digits[:0], v[:min(len(v), 24)])
-	if len(v) <= 24 {
-		switch {
-		case len(digits) == 11 && len(v) == 14 && (v[3] == '-' || v[3] == ' '):
-			if c.snils.see(ruSNILS(digits)) {
-				id = c.person(digits)
-			}
-		case len(digits) >= 15 && v[0] != '+':
-			c.card.see(paymentCard(digits))
-		}
+	if mask&isDot != 0 && c.pair(v) || mask&isSlash != 0 && c.body(v) {
+		return 0
+	}
+	runs, digits := signature(v)
+	if runs != 0 && digits <= longest {
+		id = c.runs(runs, v)
 	}
 	c.phone(v)
-	if mask&isSlash == 0 && len(digits) >= 6 {
+	if mask&isSlash == 0 && digits >= 6 {
 		c.documents++
 	}
 	return id
+}
+
+// runs tests digits in groups.
+func (c *column) runs(signature uint64, v []byte) uint64 {
+	var buf [longest]byte
+	digits := upper(buf[:0], v)
+	if list := c.env.registry.runs[signature]; list != nil {
+		return c.identify(list, digits)
+	}
+	if n := len(v); signature&31 == 1 && v[n-2] == '-' && n >= 3 && n <= 9 && signature < 1<<10 {
+		c.identify([]num{numLOINC}, digits)
+	}
+	return 0
 }
 
 // decimal reads an optional sign, digits, and one point or comma.
@@ -362,6 +330,7 @@ func (c *column) decimal(v []byte) bool {
 		c.ints++
 	} else {
 		c.decimals++
+		c.fraction = max(c.fraction, len(v)-1-bytes.LastIndexAny(v, ".,"))
 	}
 	c.measure(whole)
 	return true
@@ -410,18 +379,20 @@ func (c *column) at(v []byte) {
 func (c *column) alphanumeric(v []byte, mask uint16) (id uint64) {
 	c.letters++
 	c.withDigits++
-	if len(v) == 18 && mask&isSpace == 0 {
-		id = c.eighteen(v)
-	}
-	if len(v) >= 15 && len(v) <= 42 && v[0] >= 'A' && v[1] >= 'A' && v[0] <= 'Z' && v[1] <= 'Z' {
-		var buf [48]byte
-		c.iban.see(iban(upper(buf[:0], v), c.env.ibans))
+	if len(v) <= 42 {
+		id = c.lettered(v)
 	}
 	if len(v) >= 6 && len(v) <= 20 {
 		c.documents++
 	}
 	if len(v) == 3 && icd10(v) {
 		c.icd++
+	}
+	if mask&isSpace != 0 {
+		c.place(v, mask)
+	}
+	if c.gridCode(v) || c.body(v) {
+		return id
 	}
 	if parsed, ok := exponent(v); ok {
 		c.letters--
@@ -434,6 +405,26 @@ func (c *column) alphanumeric(v []byte, mask uint16) (id uint64) {
 	return id
 }
 
+// lettered tests numbers with letters among their digits.
+func (c *column) lettered(v []byte) (id uint64) {
+	var buf [48]byte
+	plain := upper(buf[:0], v)
+	if n := len(plain); n <= longest {
+		if n == 7 && len(v) == 7 {
+			c.sevens++
+		}
+		id = c.identify(c.env.registry.letters[n], plain)
+	}
+	if len(v) == 11 && digitsOnly(v[:6]) {
+		id = max(id, c.identify([]num{numFI}, v))
+	}
+	if len(plain) >= 15 && len(plain) <= 34 && plain[0] >= 'A' && plain[1] >= 'A' {
+		c.tallies[numIBAN].looked++
+		c.tallies[numIBAN].see(iban(plain, c.env.ibans))
+	}
+	return id
+}
+
 // word handles ASCII text without digits.
 func (c *column) word(v []byte) {
 	c.letters++
@@ -441,12 +432,44 @@ func (c *column) word(v []byte) {
 		c.bools++
 		return
 	}
-	if shape, given := c.env.letters.latinName(v); shape {
-		c.namesLat++
-		if given {
-			c.givenLat++
+	if c.zone(v) || c.body(v) {
+		return
+	}
+	c.place(v, isSpace)
+	c.nameLike(v)
+}
+
+// zone reads the lines of a passport for machines.
+func (c *column) zone(v []byte) bool {
+	if len(v) < 30 || len(v) > 95 || bytes.IndexByte(v, '<') < 0 {
+		return false
+	}
+	return c.zones.see(machineZone(v))
+}
+
+// nameLike counts what the words of a value say about people.
+func (c *column) nameLike(v []byte) {
+	if len(v) > 120 {
+		return
+	}
+	s := c.env.letters.nameOf(v)
+	count := func(yes bool, n *int64) {
+		if yes && s.shape {
+			*n++
 		}
 	}
+	count(true, &c.names)
+	count(s.father, &c.patronymics)
+	count(s.family, &c.surnames)
+	count(s.known, &c.given)
+}
+
+// place looks for the words of a postal address, in some of many values.
+func (c *column) place(v []byte, mask uint16) {
+	if len(v) < 8 || len(v) > 400 || mask&(isSpace|isHigh|isComma) == 0 || !c.addresses.due(0.05) {
+		return
+	}
+	c.addresses.see(verdict{plausible: true, valid: c.env.letters.addressLike(v, mask)})
 }
 
 func boolWord(v []byte) bool {
@@ -480,58 +503,102 @@ func (c *column) text(v []byte, mask uint16) uint64 {
 		}
 		return 0
 	}
+	c.place(v, mask)
 	if mask&isDigit != 0 {
 		c.withDigits++
-		if len(v) > 20 {
-			c.search(v)
-		} else {
-			c.documents++
-		}
+		return c.textDigits(v)
+	}
+	c.nameLike(v)
+	return 0
+}
+
+// textDigits handles text outside ASCII with digits in it.
+func (c *column) textDigits(v []byte) uint64 {
+	if c.degrees(v) {
 		return 0
 	}
-	if shape, patronymic, surname := cyrillicName(v); shape {
-		c.namesCyr++
-		if patronymic {
-			c.patronymics++
+	if len(v) <= 16 {
+		if id, ok := c.twoLetters(v); ok {
+			return id
 		}
-		if surname {
-			c.surnamesCyr++
-		}
+	}
+	if len(v) > 20 {
+		c.search(v)
+	} else {
+		c.documents++
 	}
 	return 0
 }
 
+// twoLetters tests two Cyrillic letters and eight digits.
+func (c *column) twoLetters(v []byte) (uint64, bool) {
+	a, n := utf8.DecodeRune(v)
+	b, m := utf8.DecodeRune(v[n:])
+	rest := bytes.TrimLeft(v[n+m:], " -")
+	if !cyrillic(a) || !cyrillic(b) || len(rest) != 8 || !digitsOnly(rest) {
+		return 0, false
+	}
+	t := &c.tallies[numMNRegister]
+	t.looked++
+	c.documents++
+	if !t.see(mnRegister(rest, c.env)) || !c.leads(numMNRegister) {
+		return 0, true
+	}
+	h := maphash.Bytes(c.env.seed, append(utf8.AppendRune(utf8.AppendRune(nil, lowerRune(a)), lowerRune(b)), rest...))
+	c.people.add(h)
+	return h, true
+}
+
 // mixed handles everything else in ASCII.
 func (c *column) mixed(v []byte, mask uint16) uint64 {
-	if mask&isDigit == 0 {
+	if c.zone(v) || c.body(v) {
 		c.letters++
 		return 0
 	}
-	if mask&(isColon|isDash) != 0 && len(v) >= 16 && len(v) <= 40 {
-		if d, ok := parseDateTime(v); ok {
-			c.datetimes++
-			c.birth(d)
-			return 0
-		}
+	if mask&isDigit == 0 {
+		c.letters++
+		c.place(v, mask)
+		return 0
 	}
-	if parsed, ok := exponent(v); ok {
-		c.decimals++
-		c.measure(parsed)
+	if c.lettersInNumber(v, mask) {
 		return 0
 	}
 	c.letters++
 	c.withDigits++
+	if c.geometry(v) || c.gridCode(v) || c.pair(v) || c.degrees(v) {
+		return 0
+	}
+	c.place(v, mask)
 	switch {
 	case len(v) >= 5 && len(v) <= 7 && icd10(v):
 		c.icd++
-	case bytes.HasPrefix(v, []byte("POINT")) || bytes.HasPrefix(v, []byte("LINESTRING")) || bytes.HasPrefix(v, []byte("POLYGON")):
-		c.points++
+		return 0
 	case len(v) > 20:
 		c.search(v)
 	case len(v) >= 6:
 		c.documents++
 	}
+	if len(v) <= 42 && mask&^(isDigit|isLetter|isSpace|isDash|isPlus|isDot|isSlash) == 0 {
+		return c.lettered(v)
+	}
 	return 0
+}
+
+// lettersInNumber reads moments and numbers that have letters in them.
+func (c *column) lettersInNumber(v []byte, mask uint16) bool {
+	if mask&(isColon|isDash) != 0 && len(v) >= 16 && len(v) <= 40 {
+		if d, ok := parseDateTime(v); ok {
+			c.datetimes++
+			c.birth(d)
+			return true
+		}
+	}
+	parsed, ok := exponent(v)
+	if ok {
+		c.decimals++
+		c.measure(parsed)
+	}
+	return ok
 }
 
 // icd10 recognises a code of the International Classification of Diseases.

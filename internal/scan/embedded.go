@@ -123,7 +123,12 @@ func (c *column) typeName() string {
 func (c *column) birthOrRecent() bool { return c.values >= 3 }
 
 // checked says whether any check digit agreed in a value that has little
-// chance to be anything else.
+// chance to be anything else; see rule.chance.
 func (c *column) checked() bool {
-	return c.cnID.pass > 0 || c.snils.pass > 0 || c.iban.pass > 0 || c.inn12.pass > 0
+	for k := range numCount {
+		if c.tallies[k].pass > 0 && c.env.registry.rules[k].chance <= 0.1 && k != numKZPerson && k != numCard {
+			return true
+		}
+	}
+	return false
 }

@@ -21,15 +21,15 @@ func (c *column) effective() float64 {
 }
 
 // nameForm is the share of values written as names of people are.
-func (c *column) nameForm() float64 { return c.share(c.namesHan + c.namesCyr + c.namesLat) }
+func (c *column) nameForm() float64 { return c.share(c.namesHan + c.names) }
 
 // nameHint is how far the values themselves say that they are people's names.
 func (c *column) nameHint() float64 {
 	han := between(c.share(c.surnamesHan), 0.45, 0.75) * 0.85
 	full := between(c.share(c.patronymics), 0.15, 0.5) * 0.95
-	cyr := between(c.share(c.surnamesCyr), 0.5, 0.9) * 0.5
-	lat := between(c.share(c.givenLat), 0.15, 0.5) * 0.75
-	return math.Max(math.Max(han, full), math.Max(cyr, lat)) * between(c.effective(), 2, 12)
+	family := between(c.share(c.surnames), 0.5, 0.9) * 0.5
+	known := between(c.share(c.given), 0.15, 0.5) * 0.75
+	return math.Max(math.Max(han, full), math.Max(family, known)) * between(c.effective(), 2, 12)
 }
 
 // fitsName: a header that says name is contradicted by digits, and supported
@@ -63,7 +63,7 @@ func (c *column) fitsAge() float64 {
 
 // fitsDocument: letters and digits, five to twenty of them.
 func (c *column) fitsDocument() float64 {
-	long := c.documents + c.cnID.tested + c.iin.tested + c.bin.tested + c.snils.tested + c.imei.tested + c.iban.tested + c.card.tested + c.phoneLocal
+	long := c.documents + c.longDigits()
 	if c.maxLen >= 5 && c.maxLen <= 40 && c.effective() > 2 {
 		return math.Max(c.share(long), 0.8*c.share(c.ints))
 	}
@@ -71,7 +71,7 @@ func (c *column) fitsDocument() float64 {
 }
 
 // fitsINN: an INN of ten digits is an organisation's.
-func (c *column) fitsINN() float64 { return c.share(c.inn12.tested) }
+func (c *column) fitsINN() float64 { return c.share(c.tallies[numINNPerson].tested) }
 
 // fitsKey: an internal number or code, many different ones.
 func (c *column) fitsKey() float64 {
@@ -89,8 +89,48 @@ func (c *column) fitsEmail() float64 { return c.share(c.email.pass) }
 func (c *column) fitsIP() float64    { return c.share(c.ips) + c.share(c.letters)*0.5 }
 
 func (c *column) fitsCard() float64 {
-	return math.Max(c.share(c.card.pass), 0.8*c.share(c.card.tested))
+	return math.Max(c.share(c.tallies[numCard].pass), 0.8*c.share(c.tallies[numCard].tested))
 }
 
 func (c *column) fitsLatitude() float64  { return c.share(c.inLat) }
 func (c *column) fitsLongitude() float64 { return c.share(c.inLon) }
+
+// fitsRule is the share of values that pass a rule, or could be tested by it.
+func fitsRule(k num) func(*column) float64 {
+	return func(c *column) float64 {
+		t := &c.tallies[k]
+		if t.looked == 0 {
+			return 0
+		}
+		return c.share(int64(t.candidates())) * math.Max(float64(t.pass)/float64(max(1, t.tested)), 0.6)
+	}
+}
+
+// fitsCNIC: thirteen digits, in groups or in one.
+func (c *column) fitsCNIC() float64 {
+	return math.Max(fitsRule(numCNIC)(c), c.share(c.lengths[13]))
+}
+
+// fitsNine: nine digits.
+func (c *column) fitsNine() float64 { return c.share(c.lengths[9]) * between(c.effective(), 1, 4) }
+
+// fitsFIN: seven letters and digits, both among them.
+func (c *column) fitsFIN() float64 { return c.share(c.sevens) * between(c.effective(), 1, 4) }
+
+// fitsVehicle: seventeen characters of a vehicle identification number.
+func (c *column) fitsVehicle() float64 {
+	return math.Max(c.share(c.tallies[numVIN].tested), 0.6*c.fitsDocument())
+}
+
+// fitsPlaces: a geometry, a pair of numbers or a code of a place.
+func (c *column) fitsPlaces() float64 {
+	return math.Max(c.share(c.points+c.pairs+c.gridCodes), 0.3)
+}
+
+// longDigits counts values of eleven to twenty-four digits.
+func (c *column) longDigits() (n int64) {
+	for _, k := range c.lengths[11:] {
+		n += k
+	}
+	return n
+}

@@ -140,7 +140,11 @@ func TestConfidenceIsAgainstChance(t *testing.T) {
 		{"half of a thousand", 1000, 0.5, 0.1, false, 0.95, 1},
 		{"none", 0, 1, 0.1, true, 0, 0},
 	} {
-		if got := beyondChance(c.n, c.q, c.p, c.named); got < c.low || got > c.high {
+		prior := 0.02
+		if c.named {
+			prior = 0.7
+		}
+		if got := beyondChance(c.n, c.q, c.p, prior, c.named); got < c.low || got > c.high {
 			t.Errorf("%s: %.3f, want %.2f to %.2f", c.name, got, c.low, c.high)
 		}
 	}

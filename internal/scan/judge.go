@@ -3,7 +3,6 @@ package scan
 import (
 	"math"
 	"slices"
-	"strings"
 )
 
 // found is one identifier recognised in a column, before it is put into words.
@@ -33,6 +32,7 @@ func (l *lexicon) findings(c *column) []found {
 	j := &judge{lex: l}
 	j.byCheckDigit(c)
 	j.byForm(c)
+	j.byTrait(c)
 	j.byName(c)
 	j.byHeader(c)
 	j.insideText(c)
@@ -70,12 +70,10 @@ func (j *judge) add(id string, confidence float64, key string, args ...any) {
 	j.out = append(j.out, f)
 }
 
-// kind finds a kind by id; the first entry of a repeated id stands for all.
+// kind finds a kind by id.
 func (l *lexicon) kind(id string) *kind {
-	for i := range l.kinds {
-		if l.kinds[i].id == id {
-			return &l.kinds[i]
-		}
+	if i, ok := l.index[id]; ok && i >= 0 {
+		return &l.kinds[i]
 	}
 	return &kind{id: id}
 }
@@ -91,29 +89,34 @@ func (c *column) hinted(ids ...string) bool {
 
 // byCheckDigit compares how many values pass with how many would by chance.
 func (j *judge) byCheckDigit(c *column) {
-	for _, t := range []struct {
-		id     string
-		t      tally
-		chance float64
-		named  bool
-	}{
-		{"cn_resident_id", c.cnID, chanceCN, c.hinted("cn_resident_id", "identity_document")},
-		{"kz_iin", c.iin, chanceIIN, c.hinted("kz_iin")},
-		{"kz_bin", c.bin, chanceIIN, strings.Contains(headerWords(c.name), "bin") || strings.Contains(headerWords(c.name), "бин")},
-		{"ru_inn_person", c.inn12, chanceINN12, c.hinted("ru_inn_person")},
-		{"ru_inn_organisation", c.inn10, chanceINN10, c.hinted("ru_inn_person")},
-		{"ru_snils", c.snils, chanceSNILS, c.hinted("ru_snils")},
-		{"payment_card", c.card, chanceLuhn, c.hinted("payment_card")},
-		{"bank_account", c.iban, chanceIBAN, c.hinted("bank_account")},
-		{"imei", c.imei, chanceLuhn, c.hinted("imei")},
-	} {
-		if t.t.pass == 0 {
+	for k := range numCount {
+		t, r := &c.tallies[k], &c.env.registry.rules[k]
+		if t.pass == 0 {
 			continue
 		}
-		n := c.effective() * c.share(t.t.tested)
-		confidence := beyondChance(n, float64(t.t.pass)/float64(t.t.tested), t.chance, t.named)
-		j.add(t.id, confidence, "check", t.t.pass, c.values, label(t.id))
+		named := c.hinted(r.id) || r.person && c.hinted("identity_document")
+		if r.weak && !named {
+			continue
+		}
+		n := c.effective() * c.share(int64(t.candidates()))
+		confidence := beyondChance(n, float64(t.pass)/float64(t.tested), r.chance, r.priorOf(named), named)
+		of := c.values
+		if t.skipped > 0 {
+			of = t.looked
+		}
+		j.add(r.id, confidence, "check", t.pass, of, label(r.id))
 	}
+}
+
+// priorOf is how likely a column is to be this, before its values are seen.
+func (r *rule) priorOf(named bool) float64 {
+	switch {
+	case named:
+		return 0.7
+	case r.prior > 0:
+		return r.prior
+	}
+	return 0.02
 }
 
 // beyondChance is the probability that values which pass a check digit at
@@ -122,7 +125,7 @@ func (j *judge) byCheckDigit(c *column) {
 // the rate is unlikely by chance (a likelihood ratio with a prior from the
 // header), and it is well above chance, since numbers made by rule, such as
 // round ones, stray a little from it at any n.
-func beyondChance(n, q, chance float64, named bool) float64 {
+func beyondChance(n, q, chance, prior float64, named bool) float64 {
 	if n < 0.5 || q <= chance {
 		return 0
 	}
@@ -130,9 +133,9 @@ func beyondChance(n, q, chance float64, named bool) float64 {
 	if q < 1 {
 		ratio += (1 - q) * math.Log((1-q)/(1-chance))
 	}
-	prior, lo, hi := 0.02, 0.12, 0.3
+	lo, hi := 0.12, 0.3
 	if named {
-		prior, lo, hi = 0.7, 0.02, 0.1
+		lo, hi = 0.02, 0.1
 	}
 	odds := prior / (1 - prior) * math.Exp(math.Min(n*ratio-0.5*math.Log(n+1), 60))
 	excess := (q - chance) / (1 - chance)
@@ -160,6 +163,14 @@ func (j *judge) byForm(c *column) {
 	if c.points > 0 {
 		j.add("coordinates", 0.6+0.35*c.share(c.points), "form", c.points, c.values, label("coordinates"))
 	}
+	if n := c.pairs + c.gridCodes; n > 0 {
+		j.add("coordinates", between(c.share(n), 0.2, 0.8)*0.9*between(c.effective(), 0, 4), "form", n, c.values, label("coordinates"))
+	}
+	if t := &c.addresses; t.pass > 0 {
+		rate := float64(t.pass) / float64(t.looked)
+		seen := c.share(t.looked + t.skipped)
+		j.add("postal_address", between(rate*seen, 0.25, 0.7)*0.88*between(c.effective(), 2, 8), "form", int64(rate*seen*float64(c.values)), c.values, label("postal_address"))
+	}
 }
 
 // hasDotICD asks for codes of different length, such as A00 and A00.1: three
@@ -169,7 +180,7 @@ func (c *column) hasDotICD() bool { return c.maxLen >= 5 && c.maxLen <= 7 }
 // byName recognises names by surnames, patronymics and given names.
 func (j *judge) byName(c *column) {
 	hint := c.nameHint()
-	if anyIn(j.lex.not, headerWords(c.name)) {
+	if slices.Contains(j.lex.headers.find(headerWords(c.name)), notPeople) {
 		hint *= 0.5
 	}
 	switch {
@@ -178,7 +189,7 @@ func (j *judge) byName(c *column) {
 	case c.surnamesHan > 0:
 		j.add("person_name", hint, "surname_han", c.surnamesHan, c.values)
 	default:
-		j.add("person_name", hint, "given", c.surnamesCyr+c.givenLat, c.values)
+		j.add("person_name", hint, "given", max(c.surnames, c.given), c.values)
 	}
 }
 
@@ -207,7 +218,7 @@ func (j *judge) insideText(c *column) {
 	}{{"cn_resident_id", e.cnID, chanceCN}, {"kz_iin", e.iin, chanceIIN}, {"payment_card", e.card, chanceLuhn}} {
 		if t.t.pass > 0 {
 			n := math.Min(float64(t.t.tested), c.effective())
-			j.add(t.id, beyondChance(n, float64(t.t.pass)/float64(t.t.tested), t.chance, false), "inside", t.t.pass, label(t.id))
+			j.add(t.id, beyondChance(n, float64(t.t.pass)/float64(t.t.tested), t.chance, 0.02, false), "inside", t.t.pass, label(t.id))
 		}
 	}
 	if e.email.pass > 0 {
@@ -220,20 +231,26 @@ func (j *judge) insideText(c *column) {
 
 // byAge looks for people younger than 14 among dates of birth.
 func (j *judge) byAge(c *column) {
-	var birth, id float64
+	birth := 0.0
 	for _, f := range j.out {
-		switch f.kind.id {
-		case "birth_date":
+		if f.kind.id == "birth_date" {
 			birth = f.confidence
-		case "cn_resident_id", "kz_iin":
-			id = math.Max(id, f.confidence)
 		}
 	}
 	if c.under14 > 0 && birth > 0.5 {
 		j.add("child", birth*between(float64(c.under14), 0, 2), "children", c.under14, c.env.under14)
 	}
-	if chance := c.share(c.idUnder14); c.idUnder14 > 0 && id > 0.5 {
-		j.add("child", id*between(float64(c.idUnder14), 0, 3)*between(chance, 0, 0.002), "children", c.idUnder14, c.env.under14)
+	if c.lead == numCount {
+		return
+	}
+	id, young := 0.0, c.tallies[c.lead].under14
+	for _, f := range j.out {
+		if f.kind.id == c.env.registry.rules[c.lead].id {
+			id = f.confidence
+		}
+	}
+	if young > 0 && id > 0.5 {
+		j.add("child", id*between(float64(young), 0, 3)*between(c.share(young), 0, 0.002), "children", young, c.env.under14)
 	}
 }
 

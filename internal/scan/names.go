@@ -2,7 +2,6 @@ package scan
 
 import (
 	"bytes"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -12,31 +11,6 @@ import (
 const cnSurnames = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩邓冯曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆范汪廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫段雷龙黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向常汤康易乔赖文施洪葛安倪樊邢翁"
 
 const cnDoubleSurnames = "欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 令狐 司徒 夏侯"
-
-// givenNames are common first names in Latin letters, Chinese ones in pinyin
-// included. They support a finding; alone they never make one certain.
-const givenNames = "james john robert michael william david richard joseph thomas charles christopher daniel matthew anthony mark donald steven paul andrew joshua kenneth kevin brian george mary patricia jennifer linda elizabeth barbara susan jessica sarah karen nancy lisa betty margaret sandra ashley kimberly emily donna michelle carol amanda melissa deborah stephanie laura anna maria emma olivia sophia peter alexander alexey aleksandr aleksei dmitry dmitri sergey sergei andrey andrei ivan mikhail nikolay nikolai vladimir igor oleg pavel yury yuri viktor maxim artem denis evgeny olga elena natalia natalya irina tatiana tatyana svetlana ekaterina anastasia yulia marina galina ludmila nurlan arman aidar ruslan timur askar daniyar erlan yerlan aigul ainur dinara gulnara madina aliya saule wei fang li min jing lei jun yang yong yan jie juan tao ming chao xia ping gang hui ying hong xin mei mohammed muhammad ahmed ali omar hassan hussain fatima aisha maryam mehmet mustafa ahmet ayse elif raj amit priya rahul sanjay sunita anil deepak"
-
-// letters are the name tables of a scan.
-type letters struct {
-	surnames map[rune]bool
-	double   map[string]bool
-	given    map[string]bool
-}
-
-func newLetters() *letters {
-	l := &letters{surnames: map[rune]bool{}, double: map[string]bool{}, given: map[string]bool{}}
-	for _, r := range cnSurnames {
-		l.surnames[r] = true
-	}
-	for s := range strings.FieldsSeq(cnDoubleSurnames) {
-		l.double[s] = true
-	}
-	for s := range strings.FieldsSeq(givenNames) {
-		l.given[s] = true
-	}
-	return l
-}
 
 // hanName says whether v is two to four Han characters, and whether it begins
 // with a common surname.
@@ -57,45 +31,7 @@ func (l *letters) hanName(v []byte) (shape, surname bool) {
 	return true, l.surnames[first] || len(v) >= 9 && l.double[string(v[:6])]
 }
 
-// cyrillicName says whether v is one to four capitalised Cyrillic words, and
-// whether one ends as a patronymic does, or as a surname does.
-func cyrillicName(v []byte) (shape, patronymic, surname bool) {
-	var buf [64]byte
-	words := 0
-	for w := range bytes.FieldsSeq(v) {
-		words++
-		first, n := utf8.DecodeRune(w)
-		if words > 4 || !cyrillic(first) || !upperRune(first) {
-			return false, false, false
-		}
-		for rest := w[n:]; len(rest) > 0; {
-			r, n := utf8.DecodeRune(rest)
-			if !cyrillic(r) && r != '-' && r != '.' {
-				return false, false, false
-			}
-			rest = rest[n:]
-		}
-		lower := lowerCyrillic(buf[:0], w)
-		patronymic = patronymic || hasEnding(lower, "ович", "евич", "ьич", "овна", "евна", "ична", "улы", "ұлы", "кызы", "қызы", "оглы", "угли")
-		surname = surname || hasEnding(lower, "ов", "ев", "ёв", "ин", "ский", "цкий", "ова", "ева", "ёва", "ина", "ская", "цкая", "енко", "баев", "баева", "ұлы")
-	}
-	return words > 0, patronymic, surname
-}
-
 func cyrillic(r rune) bool { return r >= 0x400 && r <= 0x52f }
-
-// lowerCyrillic writes the last letters of a word in lower case into dst.
-func lowerCyrillic(dst, w []byte) []byte {
-	if len(w) > 32 {
-		w = w[len(w)-32:]
-	}
-	for len(w) > 0 {
-		r, n := utf8.DecodeRune(w)
-		dst = utf8.AppendRune(dst, lowerRune(r))
-		w = w[n:]
-	}
-	return dst
-}
 
 // lowerRune is unicode.ToLower with the common alphabets first.
 func lowerRune(r rune) rune {
@@ -111,46 +47,6 @@ func lowerRune(r rune) rune {
 		return r
 	}
 	return unicode.ToLower(r)
-}
-
-func upperRune(r rune) bool {
-	if r >= 0x400 && r <= 0x45f {
-		return r <= 0x42f
-	}
-	return unicode.IsUpper(r)
-}
-
-func hasEnding(w []byte, endings ...string) bool {
-	for _, e := range endings {
-		if len(w) > len(e)+3 && string(w[len(w)-len(e):]) == e {
-			return true
-		}
-	}
-	return false
-}
-
-// latinName says whether v is one to four capitalised Latin words, and
-// whether one of several is a known given name.
-func (l *letters) latinName(v []byte) (shape, given bool) {
-	words := 0
-	for w := range bytes.FieldsSeq(v) {
-		if words++; words > 4 || len(w) > 24 || w[0] < 'A' || w[0] > 'Z' {
-			return false, false
-		}
-		var low [24]byte
-		for i, c := range w {
-			switch {
-			case c >= 'A' && c <= 'Z':
-				low[i] = c | 0x20
-			case c >= 'a' && c <= 'z' || c == '-' || c == '.' || c == '\'':
-				low[i] = c
-			default:
-				return false, false
-			}
-		}
-		given = given || l.given[string(low[:len(w)])]
-	}
-	return words > 0, given && words > 1
 }
 
 // emailLike checks the form of an address: one @, a plain local part, a

@@ -153,6 +153,7 @@ func (t *table) assign(sample []*column) {
 	for i, c := range t.cols {
 		if i < len(sample) {
 			c.part, c.weight = t.partOf(sample[i])
+			t.settle(c, sample[i])
 		}
 		if c.part == noPart && c.weight == ordinary {
 			continue
@@ -171,6 +172,17 @@ func (t *table) assign(sample []*column) {
 	for _, g := range t.groups {
 		for _, c := range g.cols {
 			c.role = g
+		}
+	}
+}
+
+// settle takes over the rule by which the first rows tell people apart.
+func (t *table) settle(c, sample *column) {
+	for _, f := range t.lex.findings(sample) {
+		k, ok := c.env.registry.byID[f.kind.id]
+		if ok && c.env.registry.rules[k].person && f.confidence >= t.opts.Threshold {
+			c.lead, c.settled = k, true
+			return
 		}
 	}
 }
@@ -298,30 +310,19 @@ func (t *table) byNumber(c *column, rows int64, out *tell) {
 	}
 }
 
-// identity says how many values of a column are valid numbers of people, and
-// how many of those may be so by chance.
+// identity says how many values of a column are counted as valid numbers of
+// people, and how many of those may be so by chance.
 func (t *table) identity(c *column) (pass int64, chance float64) {
+	if c.lead == numCount {
+		return 0, 0
+	}
+	r, ta := &c.env.registry.rules[c.lead], &c.tallies[c.lead]
 	for _, f := range t.lex.findings(c) {
-		if f.confidence < t.opts.Threshold {
-			continue
-		}
-		var ta tally
-		var p float64
-		switch f.kind.id {
-		case "cn_resident_id":
-			ta, p = c.cnID, chanceCN
-		case "kz_iin":
-			ta, p = c.iin, chanceIIN
-		case "ru_inn_person":
-			ta, p = c.inn12, chanceINN12
-		case "ru_snils":
-			ta, p = c.snils, chanceSNILS
-		}
-		if ta.pass > pass {
-			pass, chance = ta.pass, float64(ta.tested-ta.pass)*p/(1-p)
+		if f.kind.id == r.id && f.confidence >= t.opts.Threshold {
+			return c.counted, float64(ta.tested-ta.pass) * r.chance / (1 - r.chance)
 		}
 	}
-	return pass, chance
+	return 0, 0
 }
 
 // byReference guesses by a key or a contact that mostly stands for one

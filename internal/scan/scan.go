@@ -57,6 +57,7 @@ type Report struct {
 	Columns   []Column       `json:"columns"`
 	Subjects  Count          `json:"subjects"`
 	Sensitive Count          `json:"sensitive_subjects"`
+	Extent    *Extent        `json:"extent,omitempty"`
 	Facts     corridor.Facts `json:"facts"`
 	Warnings  []string       `json:"warnings"`
 

@@ -140,6 +140,7 @@ func (t *table) report() *Report {
 		rep.Columns = append(rep.Columns, t.describe(c, all[i], classes))
 	}
 	t.count(rep, all, classes)
+	rep.Extent = t.extent(all)
 	rep.Facts = t.facts(rep, classes)
 	t.warn(rep, all)
 	return rep
@@ -177,6 +178,7 @@ func classesOf(k *kind) func(func(string) bool) {
 // acrossColumns raises what only several columns together show: a latitude
 // beside a longitude, and positions of a person over time.
 func (t *table) acrossColumns(all [][]found) {
+	t.acrossBodies(all)
 	var lat, lon []int
 	person, moment := false, false
 	for i, c := range t.cols {
@@ -200,6 +202,7 @@ func (t *table) acrossColumns(all [][]found) {
 		if c.ints+c.decimals != c.values || c.decimals == 0 {
 			continue
 		}
+		c.precise(metresPerDegree * math.Pow10(-c.fraction))
 		for k := range all[i] {
 			if f := &all[i][k]; f.kind.id == "latitude" || f.kind.id == "longitude" {
 				f.confidence, f.why = 0.93, phrase{"pair", nil}
@@ -207,6 +210,36 @@ func (t *table) acrossColumns(all [][]found) {
 		}
 		if person && moment {
 			all[i] = append(all[i], found{t.lex.kind("location_track"), 0.7, phrase{"track", nil}})
+		}
+	}
+}
+
+// acrossBodies raises what a person or a variant in the same row makes sure:
+// genotypes beside rs numbers, vectors and pictures beside people.
+func (t *table) acrossBodies(all [][]found) {
+	person, variants := false, false
+	for i, c := range t.cols {
+		variants = variants || c.share(c.traits.variants) > 0.5
+		person = person || slices.ContainsFunc(all[i], func(f found) bool {
+			return f.confidence >= t.opts.Threshold && (f.kind.part == namePart || f.kind.part == idPart || f.kind.part == refPart)
+		})
+	}
+	raise := func(i int, id string, confidence float64, key string) {
+		f := found{t.lex.kind(id), confidence, phrase{key, nil}}
+		if k := slices.IndexFunc(all[i], func(f found) bool { return f.kind.id == id }); k < 0 {
+			all[i] = append(all[i], f)
+		} else if all[i][k].confidence < confidence {
+			all[i][k] = f
+		}
+	}
+	for i, c := range t.cols {
+		switch {
+		case variants && c.share(c.traits.genotypes) > 0.5:
+			raise(i, "genetic", 0.93, "genotypes")
+		case person && c.share(c.traits.usual) > 0.8:
+			raise(i, "biometric", 0.65, "vectors")
+		case person && c.share(c.traits.images) > 0.5:
+			raise(i, "photo", 0.65, "pictures")
 		}
 	}
 }

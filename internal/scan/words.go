@@ -83,6 +83,12 @@ func texts() dictionary {
 		"why_pair":     {EN: "latitude and longitude side by side, in range", ZH: "经度与纬度成对出现，且在有效范围内", RU: "широта и долгота рядом, в допустимых пределах"},
 		"why_track":    {EN: "positions with a time and a person in the same row", ZH: "同一行中有位置、时间与个人", RU: "положение, время и человек в одной строке"},
 
+		"why_genotypes": {EN: "pairs of bases beside rs numbers of variants", ZH: "与 rs 变异编号并列的碱基对", RU: "пары оснований рядом с номерами вариантов rs"},
+		"why_vectors":   {EN: "vectors of the length that face and voice encoders make, beside people", ZH: "向量长度与人脸或声纹编码一致，且同一行涉及个人", RU: "векторы такой длины дают кодировщики лиц и голоса; в строке есть человек"},
+		"why_pictures":  {EN: "pictures beside people", ZH: "图像，且同一行涉及个人", RU: "изображения; в строке есть человек"},
+		"why_species":   {EN: "the file names %s", ZH: "文件中写明：%s", RU: "в файле указано: %s"},
+		"why_file":      {EN: "the file is written as: %s", ZH: "文件格式：%s", RU: "формат файла: %s"},
+
 		"basis_none":         {EN: "no personal data was recognised; that does not prove that there is none", ZH: "未识别出个人信息；这并不证明其中没有个人信息", RU: "персональные данные не распознаны; это не доказывает, что их нет"},
 		"basis_rows":         {EN: "nothing tells people apart: at most one person in every row", ZH: "没有可区分个人的列：每行至多一人", RU: "людей не различить: не больше одного человека в строке"},
 		"basis_names":        {EN: "different names; at most one person in every row", ZH: "不同的姓名数；每行至多一人", RU: "разные имена; не больше одного человека в строке"},
