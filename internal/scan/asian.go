@@ -10,7 +10,7 @@ func structure(ok bool, birth int) verdict { return verdict{plausible: true, val
 // bornOn checks a date of birth against the day of the scan.
 func (e *env) bornOn(y, m, d int) (int, bool) {
 	ymd := y*10000 + m*100 + d
-	return ymd, y >= 1880 && ymd <= e.today && realDate(ymd)
+	return ymd, y >= 1870 && ymd <= e.today && realDate(ymd)
 }
 
 // bornLately puts a year of two digits into the last hundred years.
@@ -72,12 +72,12 @@ func inPAN(v []byte, _ *env) (r verdict) {
 	if !lettersOnly(v[:5]) || !digitsOnly(v[5:9]) || !lettersOnly(v[9:]) {
 		return r
 	}
-	return structure(oneOf(v[3], "PCHFATBLJGE") && string(v[5:9]) != "0000", 0)
+	return structure(oneOf(v[3], "ABCFGHJKLPT") && string(v[5:9]) != "0000", 0)
 }
 
 // inGSTIN tests state, PAN, entity, Z and a check character modulo 36.
 func inGSTIN(v []byte, e *env) (r verdict) {
-	if !digitsOnly(v[:2]) || v[13] != 'Z' || !inPAN(v[2:12], e).valid {
+	if state := v[:2]; !digitsOnly(state) || twoDigits(state) < 1 || twoDigits(state) > 38 && twoDigits(state) < 97 || v[13] != 'Z' || !inPAN(v[2:12], e).valid {
 		return r
 	}
 	sum := 0
@@ -160,7 +160,7 @@ func byUNP(v []byte, _ *env) (r verdict) {
 		}
 		sum += w * n
 	}
-	if !digitsOnly(v[8:]) || v[0] == '0' || v[0] > '9' != (v[1] > '9') {
+	if !digitsOnly(v[8:]) || v[0] == '0' || v[0] == '8' || v[0] == '9' || v[0] > '9' != (v[1] > '9') {
 		return r
 	}
 	return verdict{plausible: true, valid: sum%11 == int(v[8]-'0')}

@@ -30,8 +30,19 @@ type env struct {
 // poolSlots bounds the memory of exact counts to 48 MiB.
 const poolSlots = 6 << 20
 
-func newEnv(today corridor.Date, exact int) *env {
-	e := &env{seed: maphash.MakeSeed(), pool: &pool{left: poolSlots}, regions: regionTable(), ibans: ibanTable(), registry: newRegistry(), letters: newLetters(),
+func newEnv(today corridor.Date, exact int) *env { return newEnvOf(newTables(), today, exact) }
+
+// tables are compiled once for a scan and only read afterwards.
+type tables struct {
+	lex      *lexicon
+	letters  *letters
+	registry *registry
+}
+
+func newTables() *tables { return &tables{newLexicon(), newLetters(), newRegistry()} }
+
+func newEnvOf(tb *tables, today corridor.Date, exact int) *env {
+	e := &env{seed: maphash.MakeSeed(), pool: &pool{left: poolSlots}, regions: regionTable(), ibans: ibanTable(), registry: tb.registry, letters: tb.letters,
 		classes: charClass(), today: ymd(today), exact: exact, colBits: 14, colExact: 8192, idBits: 16}
 	e.under14 = e.today - 14*10000
 	return e
@@ -71,6 +82,7 @@ type column struct {
 	lead           num  // the rule by which people are counted; numCount: none yet
 	settled        bool // the first rows said so
 	counted        int64
+	joint          map[uint64]int64 // values that several rules accepted, by which
 	email          tally
 	lengths        [longest + 1]int64 // of values of digits alone
 	sevens         int64              // seven letters and digits, both among them
@@ -84,7 +96,7 @@ type column struct {
 	prefixes       [4]uint64 // three-digit beginnings of local phones, to see whether they vary
 	ips            int64
 	documents      int64
-	icd            int64
+	icd, icdShort  int64
 	points         int64
 	namesHan       int64 // two to four Han characters
 	surnamesHan    int64 // of them with a common surname
@@ -387,6 +399,7 @@ func (c *column) alphanumeric(v []byte, mask uint16) (id uint64) {
 	}
 	if len(v) == 3 && icd10(v) {
 		c.icd++
+		c.icdShort++
 	}
 	if mask&isSpace != 0 {
 		c.place(v, mask)
@@ -503,20 +516,21 @@ func (c *column) text(v []byte, mask uint16) uint64 {
 		}
 		return 0
 	}
-	c.place(v, mask)
 	if mask&isDigit != 0 {
 		c.withDigits++
-		return c.textDigits(v)
+		return c.textDigits(v, mask)
 	}
+	c.place(v, mask)
 	c.nameLike(v)
 	return 0
 }
 
 // textDigits handles text outside ASCII with digits in it.
-func (c *column) textDigits(v []byte) uint64 {
+func (c *column) textDigits(v []byte, mask uint16) uint64 {
 	if c.degrees(v) {
 		return 0
 	}
+	c.place(v, mask)
 	if len(v) <= 16 {
 		if id, ok := c.twoLetters(v); ok {
 			return id

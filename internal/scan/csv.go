@@ -339,7 +339,7 @@ func delimiterName(b byte) string {
 
 // firstRows parses up to n rows from the beginning of a file, for sniffing.
 func firstRows(sample []byte, whole bool, l csvLayout, n int) ([][]string, error) {
-	s := newCSV(bytes.NewReader(nil), "", csvLayout{delim: l.delim, eol: l.eol}, Options{}.withDefaults())
+	s := newCSV(bytes.NewReader(nil), "", csvLayout{delim: l.delim, eol: l.eol}, Options{tables: &tables{}}.withDefaults())
 	s.eof = whole
 	b := &batch{data: bytes.Clone(sample)}
 	var out [][]string

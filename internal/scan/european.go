@@ -152,9 +152,13 @@ func sePersonal(v []byte, e *env) (r verdict) {
 }
 
 // fiPersonal tests DDMMYY, a sign of the century, serial and a character
-// modulo 31; the sign is kept by the caller.
+// modulo 31. Where all else are digits the caller has dropped the sign, which
+// is then taken for the one of the last century.
 func fiPersonal(v []byte, e *env) (r verdict) {
 	var century int
+	if len(v) == 10 {
+		v = append(append(append(make([]byte, 0, 11), v[:6]...), '-'), v[6:]...)
+	}
 	switch {
 	case v[6] == '+':
 		century = 1800
@@ -165,8 +169,8 @@ func fiPersonal(v []byte, e *env) (r verdict) {
 	default:
 		return r
 	}
-	if !digitsOnly(v[:6]) || !digitsOnly(v[7:10]) {
-		return r
+	if !digitsOnly(v[:6]) || !digitsOnly(v[7:10]) || v[7] == '9' {
+		return r // from 900 on: only for the time of a stay in hospital
 	}
 	var ok bool
 	if r.birth, ok = e.bornOn(century+twoDigits(v[4:]), twoDigits(v[2:]), twoDigits(v)); !ok {

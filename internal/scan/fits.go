@@ -124,7 +124,11 @@ func (c *column) fitsVehicle() float64 {
 
 // fitsPlaces: a geometry, a pair of numbers or a code of a place.
 func (c *column) fitsPlaces() float64 {
-	return math.Max(c.share(c.points+c.pairs+c.gridCodes), 0.3)
+	numbers := 0.0
+	if c.decimals > 0 {
+		numbers = 0.95 * c.share(min(c.inLon, c.ints+c.decimals))
+	}
+	return math.Max(math.Max(c.share(c.points+c.pairs+c.gridCodes), 0.3), numbers)
 }
 
 // longDigits counts values of eleven to twenty-four digits.

@@ -75,20 +75,40 @@ func (m *matcher) add(words []string, tag int) {
 	}
 }
 
-// find gives the tags of all patterns in words, ascending, each once.
+// match is where a pattern stands in a header.
+type match struct{ from, to, tag int }
+
+// find gives the tags of all patterns in words, ascending, each once. Words
+// inside a longer pattern belong to that pattern: the address of an "email
+// address" is no other one.
 func (m *matcher) find(words string) (tags []int) {
+	var all []match
 	start := true
 	for i, r := range words {
 		for _, p := range m.first[r] {
 			if (start || p.han) && p.at(words, i) {
-				tags = append(tags, p.tag)
+				all = append(all, match{i, i + len(p.text), p.tag})
 			}
 		}
 		start = r == ' '
 	}
+	for _, a := range all {
+		if !slices.ContainsFunc(all, func(b match) bool { return a.inside(b) }) {
+			tags = append(tags, a.tag)
+		}
+	}
 	slices.Sort(tags)
 	return slices.Compact(tags)
 }
+
+// inside says whether b explains a: it covers a and more. Names of people are
+// not set against each other.
+func (a match) inside(b match) bool {
+	return b.from <= a.from && b.to >= a.to && b.to-b.from > a.to-a.from && b.tag != a.tag && !(nameTag(a.tag) && nameTag(b.tag))
+}
+
+// nameTag says whether a tag is one of the first kinds, which are names.
+func nameTag(tag int) bool { return tag >= 0 && tag < 5 }
 
 func (p pattern) at(words string, i int) bool {
 	rest := words[i:]
@@ -108,17 +128,16 @@ func (p pattern) at(words string, i int) bool {
 func isHan(r rune) bool { return unicode.Is(unicode.Han, r) }
 
 // headerWords folds a header: words in lower case divided by single spaces,
-// split at case changes and signs; apostrophes and marks fall away, and so
+// split at case changes and signs; apostrophes and accents fall away, and so
 // does the Arabic article.
 func headerWords(name string) string {
 	var b strings.Builder
 	prev := ' '
 	for _, r := range name {
-		r = foldRune(r)
-		switch {
-		case r == dropped:
+		switch f := foldRune(r); {
+		case f == dropped:
 			continue
-		case unicode.IsLetter(r) || unicode.IsDigit(r):
+		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
 			if unicode.IsUpper(r) && unicode.IsLower(prev) {
 				b.WriteByte(' ')
 			}
@@ -167,7 +186,9 @@ func foldRune(r rune) rune {
 	case 'İ', 'ı':
 		return 'i'
 	}
-	if unicode.IsMark(r) {
+	// Accents and the points of Arabic fall away; the vowel signs of Indian
+	// scripts are letters of their own.
+	if r >= 0x300 && r <= 0x36f || r >= 0x64b && r <= 0x65f || r == 0x670 || r == 0x93c {
 		return dropped
 	}
 	return r

@@ -31,7 +31,10 @@ type input struct {
 	layout   csvLayout
 	src      source
 	raw      *digest
-	guessed  bool // the encoding was guessed from the letters, not declared
+	whole    *whole
+	track    *track
+	text     *bufio.Reader // of whole and track
+	guessed  bool          // the encoding was guessed from the letters, not declared
 }
 
 // open finds out what r holds and prepares to read it.
@@ -45,6 +48,9 @@ func open(r io.Reader, name string, o Options) (*input, error) {
 	}
 	if len(sample) == 0 {
 		return nil, invalid(name, "the file is empty", "scan a file that has rows")
+	}
+	if o.Format == "" && in.special(br, sample) {
+		return in, nil
 	}
 	if in.format, err = formatOf(sample, name, o); err != nil {
 		return nil, err
@@ -66,9 +72,40 @@ func open(r io.Reader, name string, o Options) (*input, error) {
 	return in, in.openText(tr, sample, whole, o)
 }
 
+// special recognises files whose format says what they hold.
+func (in *input) special(br *bufio.Reader, sample []byte) bool {
+	if in.whole = wholeFormat(sample); in.whole != nil {
+		in.format, in.text = in.whole.format, br
+		return true
+	}
+	if in.track = trackFormat(sample); in.track != nil {
+		in.format, in.text = in.track.format, br
+		return true
+	}
+	return false
+}
+
+// report reads a special file to its end.
+func (in *input) report(ctx context.Context, t *table) (*Report, error) {
+	if in.track != nil {
+		if err := in.track.read(ctx, in.name, in.text); err != nil {
+			return nil, err
+		}
+		return in.track.report(t), nil
+	}
+	if err := in.whole.read(ctx, in.text); err != nil {
+		return nil, err
+	}
+	return in.whole.report(t), nil
+}
+
 func (in *input) openText(tr *bufio.Reader, sample []byte, whole bool, o Options) error {
 	if len(bytes.TrimSpace(sample)) == 0 && whole {
 		return invalid(in.name, "the file has no rows", "scan a file that has rows")
+	}
+	if o.Format == "" && featureCollection(sample) {
+		in.format, in.src = "geojson", newJSONL(newFeatures(tr, in.name), in.name, o)
+		return nil
 	}
 	if o.Format == "" && in.format == "csv" {
 		switch first := bytes.TrimLeft(sample, " \t\r\n"); {

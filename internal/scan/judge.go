@@ -37,6 +37,7 @@ func (l *lexicon) findings(c *column) []found {
 	j.byHeader(c)
 	j.insideText(c)
 	j.byAge(c)
+	j.settleDocuments(c)
 	slices.SortStableFunc(j.out, func(a, b found) int {
 		switch {
 		case a.confidence > b.confidence:
@@ -47,6 +48,18 @@ func (l *lexicon) findings(c *column) []found {
 		return 0
 	})
 	return j.out
+}
+
+// settleDocuments leaves the general word document out where the kind of
+// number is known.
+func (j *judge) settleDocuments(c *column) {
+	known := slices.ContainsFunc(j.out, func(f found) bool {
+		_, numbered := c.env.registry.byID[f.kind.id]
+		return f.confidence >= 0.6 && f.kind.id != "identity_document" && (f.kind.part == idPart || numbered)
+	})
+	if known {
+		j.out = slices.DeleteFunc(j.out, func(f found) bool { return f.kind.id == "identity_document" && f.why.key == "header" })
+	}
 }
 
 // leastShown hides findings that are hardly more than nothing.
@@ -89,17 +102,20 @@ func (c *column) hinted(ids ...string) bool {
 
 // byCheckDigit compares how many values pass with how many would by chance.
 func (j *judge) byCheckDigit(c *column) {
+	explainer := c.explainer()
 	for k := range numCount {
 		t, r := &c.tallies[k], &c.env.registry.rules[k]
-		if t.pass == 0 {
+		tested, pass := c.beside(k, explainer)
+		named := c.hinted(r.id)
+		if pass == 0 || r.weak && !named {
 			continue
 		}
-		named := c.hinted(r.id) || r.person && c.hinted("identity_document")
-		if r.weak && !named {
-			continue
+		prior := r.priorOf(named)
+		if r.person && !named && c.hinted("identity_document") {
+			prior = 0.1
 		}
-		n := c.effective() * c.share(int64(t.candidates()))
-		confidence := beyondChance(n, float64(t.pass)/float64(t.tested), r.chance, r.priorOf(named), named)
+		n := c.effective() * c.share(int64(t.candidates()*tested/float64(t.tested)))
+		confidence := beyondChance(n, pass/tested, r.chance, prior, named)
 		of := c.values
 		if t.skipped > 0 {
 			of = t.looked
@@ -157,7 +173,7 @@ func (j *judge) byForm(c *column) {
 	if c.ips > 0 {
 		j.add("ip_address", between(c.share(c.ips), 0.3, 0.9)*0.75*between(c.effective(), 0, 4), "form", c.ips, c.values, label("ip_address"))
 	}
-	if c.icd > 0 && c.effective() >= 5 && c.share(c.icd) > 0.8 && c.hasDotICD() {
+	if c.icd > 0 && c.effective() >= 5 && c.share(c.icd) > 0.75 && c.dottedICD() {
 		j.add("health", 0.65, "form", c.icd, c.values, label("icd"))
 	}
 	if c.points > 0 {
@@ -173,9 +189,9 @@ func (j *judge) byForm(c *column) {
 	}
 }
 
-// hasDotICD asks for codes of different length, such as A00 and A00.1: three
-// characters alone are also shelf or zone numbers.
-func (c *column) hasDotICD() bool { return c.maxLen >= 5 && c.maxLen <= 7 }
+// dottedICD asks for codes with and without a point, such as A00 and A00.1:
+// three characters alone are also shelf or zone numbers.
+func (c *column) dottedICD() bool { return float64(c.icd-c.icdShort) >= 0.1*float64(c.icd) }
 
 // byName recognises names by surnames, patronymics and given names.
 func (j *judge) byName(c *column) {

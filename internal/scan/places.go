@@ -49,7 +49,7 @@ func (c *column) pair(v []byte) bool {
 	}
 	lat, d1, ok1 := degreesOf(v[:cut])
 	lon, d2, ok2 := degreesOf(bytes.TrimLeft(v[cut+skip:], " ,"))
-	if !ok1 || !ok2 || d1 < 2 || d2 < 2 {
+	if !ok1 || !ok2 || d1 < 3 || d2 < 3 {
 		return false
 	}
 	if math.Abs(lat) > 90 && math.Abs(lon) <= 90 { // longitude first
@@ -198,6 +198,9 @@ func (t *table) extent(all [][]found) *Extent {
 				e = &Extent{}
 			}
 			e.Columns = append(e.Columns, c.name)
+			if c.finest == 0 && c.decimals > 0 {
+				c.precise(metresPerDegree * math.Pow10(-c.fraction))
+			}
 			if c.finest > 0 && (e.Precision == 0 || c.finest < e.Precision) {
 				e.Precision = c.finest
 			}

@@ -1,6 +1,9 @@
 package scan
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // num is one kind of number or code with a test of its own.
 type num uint8
@@ -77,6 +80,24 @@ type rule struct {
 	prior   float64 // how likely a column without a header is to be this; 0: 0.02
 }
 
+// forms are measured on random digits. They rank rules that explain the same
+// values: one with a date and a check digit says more than one with the digit.
+func forms(rules *[numCount]rule) (form [numCount]float64) {
+	for k := range rules {
+		form[k] = 1
+		if strings.HasSuffix(rules[k].layouts, "A") {
+			form[k] = 0.01
+		}
+	}
+	for k, p := range map[num]float64{numBYTax: 0.7, numPT: 0.31, numSaudi: 0.2, numAZTax: 0.2, numSE: 0.07, numBG: 0.057, numCZ: 0.1, numAT: 0.038,
+		numDE: 0.034, numPL: 0.054, numBE: 0.24, numBaltic: 0.011, numLV: 0.006, numGR: 0.037, numNO: 0.29, numKZPerson: 0.01, numKZBusiness: 0.018,
+		numAadhaar: 0.8, numOGRN: 0.2, numRO: 0.016, numSI: 0.007, numCard: 0.1, numPINFL: 0.01, numIMEI: 0.12, numEmirates: 1e-4, numOGRNIP: 0.1,
+		numFR: 0.5, numCNResident: 3e-4, numCNCredit: 0.5, numFI: 0.01, numVIN: 0.1} {
+		form[k] = p
+	}
+	return form
+}
+
 // rules is the table of all numbers. A layout in capitals has letters.
 func rules() [numCount]rule {
 	return [numCount]rule{
@@ -117,7 +138,7 @@ func rules() [numCount]rule {
 		numNL:              {"nl_bsn", 1.0 / 11, "9 4.2.3", nlBSN, true, false, 0.01},
 		numPT:              {"pt_nif", 1.0 / 11, "9 3.3.3", ptNIF, true, false, 0.01},
 		numSE:              {"se_personnummer", 0.1, "10 12 6.4 8.4", sePersonal, true, false, 0.01},
-		numFI:              {"fi_hetu", 1.0 / 31, "", fiPersonal, true, false, 0},
+		numFI:              {"fi_hetu", 1.0 / 31, "6.4", fiPersonal, true, false, 0},
 		numBE:              {"be_national", 2.0 / 97, "11 2.2.2.3.2 6.3.2", beNational, true, false, 0},
 		numRO:              {"ro_cnp", 1.0 / 11, "13", roCNP, true, false, 0.01},
 		numBG:              {"bg_egn", 1.0 / 10, "10", bgEGN, true, false, 0.01},
@@ -146,6 +167,7 @@ const longest = 24
 // registry finds the rules that a value's layout allows.
 type registry struct {
 	rules   [numCount]rule
+	forms   [numCount]float64  // that random characters in the layout are plausible
 	digits  [longest + 1][]num // one run of digits
 	letters [longest + 1][]num // letters and digits together
 	runs    map[uint64][]num   // several runs of digits
@@ -154,6 +176,7 @@ type registry struct {
 
 func newRegistry() *registry {
 	r := &registry{rules: rules(), runs: map[uint64][]num{}, byID: map[string]num{}}
+	r.forms = forms(&r.rules)
 	for k := range numCount {
 		r.byID[r.rules[k].id] = k
 		for layout := range strings.FieldsSeq(r.rules[k].layouts) {
@@ -231,13 +254,20 @@ func (t *tally) candidates() float64 {
 // identify runs the given rules over one value and remembers the person whose
 // number it is, by the rule that leads in this column.
 func (c *column) identify(list []num, v []byte) (id uint64) {
+	passed := uint64(0)
 	for _, k := range list {
 		t, r := &c.tallies[k], &c.env.registry.rules[k]
-		if k != c.lead && !t.due(r.chance) {
+		if k == c.lead {
+			t.looked++
+		} else if !t.due(r.chance) {
 			continue
 		}
 		verdict := r.test(v, c.env)
-		if !t.see(verdict) || !r.person {
+		if !t.see(verdict) {
+			continue
+		}
+		passed |= 1 << k
+		if !r.person {
 			continue
 		}
 		if verdict.birth > c.env.under14 {
@@ -247,7 +277,71 @@ func (c *column) identify(list []num, v []byte) (id uint64) {
 			id = c.person(v)
 		}
 	}
+	if passed&(passed-1) != 0 {
+		c.remember(passed)
+	}
 	return id
+}
+
+// remember counts a value that several rules accepted.
+func (c *column) remember(passed uint64) {
+	if c.joint == nil {
+		c.joint = map[uint64]int64{}
+	}
+	if _, known := c.joint[passed]; known || len(c.joint) < 64 {
+		c.joint[passed]++
+	}
+}
+
+// both is how many values two rules accepted alike.
+func (c *column) both(a, b num) (n int64) {
+	for passed, count := range c.joint {
+		if passed>>a&1 == 1 && passed>>b&1 == 1 {
+			n += count
+		}
+	}
+	return n
+}
+
+// explainer is the rule that says most about a column: the one whose passes
+// random characters would be the least likely to give. numCount: none.
+func (c *column) explainer() num {
+	best, most := numCount, 0.0
+	for k := range numCount {
+		t, r := &c.tallies[k], &c.env.registry.rules[k]
+		looked := float64(max(t.looked, t.tested))
+		if t.pass == 0 || r.weak {
+			continue
+		}
+		p, s := r.chance*c.env.registry.forms[k], float64(t.pass)/looked
+		if s <= p {
+			continue
+		}
+		says := s * math.Log(s/p)
+		if s < 1 {
+			says += (1 - s) * math.Log((1-s)/(1-p))
+		}
+		if says *= looked; says > most {
+			best, most = k, says
+		}
+	}
+	return best
+}
+
+// beside is what a rule found among the values that the explainer does not
+// already explain.
+func (c *column) beside(k, explainer num) (tested, pass float64) {
+	t := &c.tallies[k]
+	tested, pass = float64(t.tested), float64(t.pass)
+	if k == explainer || explainer == numCount {
+		return tested, pass
+	}
+	w, shared := &c.tallies[explainer], float64(c.both(k, explainer))
+	if pass -= shared; shared >= 3*pass {
+		return tested, 0 // what is left are typing errors of the other
+	}
+	tested *= 1 - math.Min(1, float64(w.pass)/float64(max(1, w.looked)))
+	return math.Max(tested, pass), pass
 }
 
 // leads says whether k is the rule by which people are counted here. Another

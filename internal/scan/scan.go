@@ -42,6 +42,7 @@ type Options struct {
 	ExactLimit int   // people counted exactly before estimating; 0: 1,000,000
 	blockSize  int   // bytes read at once; tests make it small
 	size       int64 // of the source, where it is known and Parquet needs it
+	tables     *tables
 }
 
 // Report is what a scan found.
@@ -152,14 +153,22 @@ func read(ctx context.Context, r io.Reader, name string, o Options) (*Report, er
 		return nil, err
 	}
 	t := newTable(in.name, o)
-	t.addColumns(in.src.columns())
-	if err := pump(ctx, in.src, t.consume); err != nil {
+	var rep *Report
+	if in.src == nil {
+		rep, err = in.report(ctx, t)
+	} else {
+		t.addColumns(in.src.columns())
+		err = pump(ctx, in.src, t.consume)
+	}
+	if err != nil {
 		return nil, located(err, name)
 	}
 	if err := in.finish(ctx); err != nil {
 		return nil, located(err, name)
 	}
-	rep := t.report()
+	if rep == nil {
+		rep = t.report()
+	}
 	in.describe(rep)
 	return rep, nil
 }
@@ -175,6 +184,9 @@ func (o Options) withDefaults() Options {
 	set(&o.MaxColumns, 4096)
 	set(&o.ExactLimit, 1_000_000)
 	set(&o.blockSize, 256<<10)
+	if o.tables == nil {
+		o.tables = newTables()
+	}
 	if o.Threshold <= 0 {
 		o.Threshold = 0.6
 	}

@@ -122,7 +122,7 @@ func headerOf(rows [][]string, o Options) (header, guessed bool) {
 	}
 	first := rows[0]
 	known, data, filled := 0, 0, 0
-	e, lex := newEnv(o.Today, o.ExactLimit), newLexicon()
+	e, lex := newEnvOf(o.tables, o.Today, o.ExactLimit), o.tables.lex
 	for _, v := range first {
 		v = strings.TrimSpace(v)
 		if v == "" {

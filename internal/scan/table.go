@@ -23,7 +23,7 @@ type table struct {
 }
 
 func newTable(name string, o Options) *table {
-	return &table{name: name, opts: o, env: newEnv(o.Today, o.ExactLimit), lex: newLexicon()}
+	return &table{name: name, opts: o, env: newEnvOf(o.tables, o.Today, o.ExactLimit), lex: o.tables.lex}
 }
 
 func (t *table) addColumns(names []string) {

@@ -90,6 +90,8 @@ func texts() dictionary {
 		"why_file":      {EN: "the file is written as: %s", ZH: "文件格式：%s", RU: "формат файла: %s"},
 
 		"basis_none":         {EN: "no personal data was recognised; that does not prove that there is none", ZH: "未识别出个人信息；这并不证明其中没有个人信息", RU: "персональные данные не распознаны; это не доказывает, что их нет"},
+		"basis_samples":      {EN: "samples that the file lists; two may be of one person", ZH: "文件列出的样本数；两份样本可能来自同一人", RU: "образцы, перечисленные в файле; два могут быть от одного человека"},
+		"basis_records":      {EN: "the file does not say of whom it is: at least one person, at most one in every record", ZH: "文件未说明涉及何人：至少一人，每条记录至多一人", RU: "файл не говорит, о ком он: хотя бы один человек, не больше одного на запись"},
 		"basis_rows":         {EN: "nothing tells people apart: at most one person in every row", ZH: "没有可区分个人的列：每行至多一人", RU: "людей не различить: не больше одного человека в строке"},
 		"basis_names":        {EN: "different names; at most one person in every row", ZH: "不同的姓名数；每行至多一人", RU: "разные имена; не больше одного человека в строке"},
 		"basis_names_births": {EN: "different pairs of name and date of birth; at most one person in every row", ZH: "不同的“姓名+出生日期”组合数；每行至多一人", RU: "разные пары имени и даты рождения; не больше одного человека в строке"},
@@ -100,6 +102,7 @@ func texts() dictionary {
 			ZH: "下限：含健康、生物识别、遗传、信仰等数据的行；上限另加部分法律亦视为敏感的账户、银行卡、儿童与位置数据",
 			RU: "нижняя граница: строки о здоровье, биометрии, генетике, убеждениях и подобном; верхняя: ещё счета, карты, дети и перемещения, которые учитывают некоторые законы"},
 
+		"species":          {EN: "the file does not name the human genome: a person must say whose sequences these are", ZH: "文件未写明人类基因组：须由人员确认序列来源", RU: "файл не называет геном человека: ответственный должен указать, чьи это последовательности"},
 		"bare_quotes":      {EN: "%d values have a quote in the middle; they were taken as they are", ZH: "有 %d 个值中间含引号，按原样处理", RU: "в %d значениях кавычка внутри; они взяты как есть"},
 		"header_guessed":   {EN: "whether the first row is a header is a guess (%t); say --header yes or --header no", ZH: "首行是否为列名系推测（%t）；请用 --header yes 或 --header no 指明", RU: "первая строка как заголовок - догадка (%t); укажите --header yes или --header no"},
 		"encoding_guessed": {EN: "the file is not UTF-8; read as %s by its letters: check the column names, or say --encoding", ZH: "文件不是 UTF-8；按字符推测为 %s：请核对列名，或用 --encoding 指明", RU: "файл не в UTF-8; по буквам прочитан как %s: проверьте заголовки или укажите --encoding"},

@@ -113,7 +113,7 @@ func foldName(dst, w []byte) ([]byte, bool) {
 			if f == dropped {
 				break
 			}
-			if f >= 0x80 && !unicode.IsLetter(f) {
+			if f >= 0x80 && !unicode.IsLetter(f) && !unicode.IsMark(f) {
 				return nil, false
 			}
 			dst = utf8.AppendRune(dst, foldRune(lowerRune(f)))
