@@ -83,8 +83,11 @@ func stageFor(column string, f scan.Finding) *plane.Stage {
 }
 
 func stageOf(f scan.Finding) (do, param string) {
+	if scan.NamesOnePerson(f.Identifier) {
+		return plane.Pseudonymise, ""
+	}
 	switch f.Identifier {
-	case "cn_resident_id", "identity_document", "kz_iin", "ru_inn_person", "ru_snils", "person_reference", "login", "device_id", "imei", "vehicle_plate":
+	case "login", "device_id", "imei", "vehicle_plate":
 		return plane.Pseudonymise, ""
 	case "phone":
 		return plane.Mask, "keep:2,2"
@@ -96,7 +99,10 @@ func stageOf(f scan.Finding) (do, param string) {
 		return plane.Generalise, "bucket:10"
 	case "latitude", "longitude":
 		return plane.Generalise, "decimals:1"
-	case "kz_bin", "ru_inn_organisation", "vehicle", "gender", "nationality":
+	case "vehicle", "gender", "nationality":
+		return "", ""
+	}
+	if f.Class == "" { // recognised, and of no class: numbers of organisations and cargo
 		return "", ""
 	}
 	return plane.Drop, ""

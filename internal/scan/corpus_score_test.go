@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -148,6 +149,44 @@ func runPart(t *testing.T, p corpusPart) scores {
 		}
 	}
 	return m
+}
+
+// awkward are the columns that people wrote by hand.
+func awkward(t *testing.T) (headers []string, kinds []sample, values [][]string) {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/awkward.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		if line[0] == '#' {
+			continue
+		}
+		parts := strings.SplitN(strings.TrimSpace(line), "\t", 3)
+		if len(parts) != 3 {
+			t.Fatalf("testdata/awkward.txt: %q has %d parts", line, len(parts))
+		}
+		kinds = append(kinds, sample{want: strings.Trim(parts[0], "-"), also: "surname given_name"})
+		headers = append(headers, parts[1])
+		values = append(values, strings.Split(parts[2], " ¦ "))
+	}
+	return headers, kinds, values
+}
+
+// TestAwkwardColumnsAreRecognised holds the short columns written by hand,
+// in all our languages, to the line of the whole corpus.
+func TestAwkwardColumnsAreRecognised(t *testing.T) {
+	m := scores{}
+	o := Options{Today: today, Header: "yes", blockSize: 16 << 10}.withDefaults()
+	headers, kinds, values := awkward(t)
+	for i := range headers {
+		judgeColumn(t, m, o, "by hand", headers[i], kinds[i], values[i])
+	}
+	all := m.sum(func(string) bool { return true })
+	t.Logf("by hand: %v", all)
+	if len(headers) < 50 || all.f1() < 0.93 {
+		t.Errorf("F1 %.4f over %d columns, want 0.93 over 50", all.f1(), len(headers))
+	}
 }
 
 // TestTheCorpusIsRecognised prints precision, recall and F1 of every

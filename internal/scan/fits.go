@@ -21,14 +21,14 @@ func (c *column) effective() float64 {
 }
 
 // nameForm is the share of values written as names of people are.
-func (c *column) nameForm() float64 { return c.share(c.namesHan + c.names) }
+func (c *column) nameForm() float64 { return c.share(c.namesHan + c.named.scaled(c.names)) }
 
 // nameHint is how far the values themselves say that they are people's names.
 func (c *column) nameHint() float64 {
 	han := between(c.share(c.surnamesHan), 0.45, 0.75) * 0.85
-	full := between(c.share(c.patronymics), 0.15, 0.5) * 0.95
-	family := between(c.share(c.surnames), 0.5, 0.9) * 0.5
-	known := between(c.share(c.given), 0.15, 0.5) * 0.75
+	full := between(c.share(c.named.scaled(c.patronymics)), 0.15, 0.5) * 0.95
+	family := between(c.share(c.named.scaled(c.surnames)), 0.5, 0.9) * 0.5
+	known := between(c.share(c.named.scaled(c.given)), 0.15, 0.5) * 0.75
 	return math.Max(math.Max(han, full), math.Max(family, known)) * between(c.effective(), 2, 12)
 }
 

@@ -58,7 +58,7 @@ func (f *features) fill() error {
 	}
 	if !f.dec.More() {
 		if end, err := f.dec.Token(); err != nil || end != json.Delim(']') {
-			return f.bad(errors.Join(err, errors.New("the list of features does not end")))
+			return f.bad(errors.New("the list of features does not end"))
 		}
 		f.ended = true
 		return io.EOF
@@ -99,6 +99,9 @@ func (f *features) begin() error {
 }
 
 func (f *features) bad(err error) error {
+	if errors.Is(err, io.EOF) { // the end of the file is not the end of the list
+		err = io.ErrUnexpectedEOF
+	}
 	return &corridor.Error{Kind: corridor.Invalid, Where: fmt.Sprintf("%s:feature %d", f.name, f.n+1), Msg: "is not GeoJSON", Err: err, Fix: "export it again as GeoJSON (RFC 7946)"}
 }
 

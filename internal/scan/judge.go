@@ -201,11 +201,11 @@ func (j *judge) byName(c *column) {
 	}
 	switch {
 	case c.patronymics > 0:
-		j.add("person_name", hint, "patronymic", c.patronymics, c.values)
+		j.add("person_name", hint, "patronymic", c.named.scaled(c.patronymics), c.values)
 	case c.surnamesHan > 0:
 		j.add("person_name", hint, "surname_han", c.surnamesHan, c.values)
 	default:
-		j.add("person_name", hint, "given", max(c.surnames, c.given), c.values)
+		j.add("person_name", hint, "given", c.named.scaled(max(c.surnames, c.given)), c.values)
 	}
 }
 

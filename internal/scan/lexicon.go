@@ -145,6 +145,17 @@ func numberKinds() []kind {
 	}
 }
 
+// NamesOnePerson says whether an identifier is a number or a key that one
+// person has, so that a pseudonym can take its place and rows still join.
+func NamesOnePerson(identifier string) bool {
+	for _, k := range kinds() {
+		if k.id == identifier {
+			return k.part == idPart && identifier != "machine_zone" || k.part == refPart
+		}
+	}
+	return false
+}
+
 // lexicon is the table of kinds with the words of headers.
 type lexicon struct {
 	kinds   []kind

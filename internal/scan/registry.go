@@ -243,6 +243,28 @@ func (t *tally) due(chance float64) bool {
 	return true
 }
 
+// sometimes says whether a test that only gives a share looks at the next
+// value: at all of the first, then at a few.
+func (t *tally) sometimes() bool {
+	if t.rest > 0 {
+		t.rest--
+		t.skipped++
+		return false
+	}
+	if t.looked++; t.looked > patience {
+		t.rest = seldom - 1
+	}
+	return true
+}
+
+// scaled is n, counted among the values looked at, for all of them.
+func (t *tally) scaled(n int64) int64 {
+	if t.skipped == 0 {
+		return n
+	}
+	return int64(float64(n) * float64(t.looked+t.skipped) / float64(t.looked))
+}
+
 // share of all values that the rule could have tested.
 func (t *tally) candidates() float64 {
 	if t.looked == 0 {

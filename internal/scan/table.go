@@ -64,6 +64,9 @@ func (t *table) consume(b *batch) error {
 		t.assign(t.sample(b))
 		t.assigned = true
 	}
+	measured := make(chan struct{})
+	go t.measure(b, measured)
+	defer func() { <-measured }()
 	i := uint32(0)
 	for r := range b.rows {
 		row := &b.rows[r]
@@ -82,6 +85,20 @@ func (t *table) consume(b *batch) error {
 	return nil
 }
 
+// measure takes lengths and counts different values while the recognisers
+// look at the same rows.
+func (t *table) measure(b *batch, done chan<- struct{}) {
+	defer close(done)
+	whole := uint32(0)
+	if n := len(b.rows); n > 0 {
+		whole = b.rows[n-1].end
+	}
+	for i := range b.cells[:whole] {
+		cell := &b.cells[i]
+		t.cols[cell.col].measureText(b.value(cell), cell.mask)
+	}
+}
+
 func (t *table) cell(b *batch, cell *cell, row int64) error {
 	c, v := t.cols[cell.col], b.value(cell)
 	if cell.mask&isControl != 0 && string(v) == binaryMark {
@@ -90,7 +107,7 @@ func (t *table) cell(b *batch, cell *cell, row int64) error {
 	if cell.mask&isHigh != 0 && !utf8.Valid(v) {
 		return badRow(t.name, row, "convert the file to UTF-8, or name its encoding with --encoding", "column %d (%s) is not UTF-8", cell.col+1, c.name)
 	}
-	id, null := c.add(v, cell.mask)
+	id, null := c.look(v, cell.mask)
 	if null {
 		return nil
 	}
