@@ -20,6 +20,7 @@ type packsCmd struct {
 	Diff     packsDiffCmd     `cmd:"" help:"Say exactly what changes from one edition to another, and for which flows."`
 	Calendar packsCalendarCmd `cmd:"" help:"List coming changes of the law."`
 	Due      packsDueCmd      `cmd:"" help:"Say by which day a duty has to be done."`
+	Export   packsExportCmd   `cmd:"" help:"Write the built-in rule packs to a directory."`
 }
 
 type packsLintCmd struct {
