@@ -160,7 +160,7 @@ type Decision struct {
 	// Instruments holds the titles that the citations mean, once each, where
 	// they do not carry them (Brief).
 	Instruments map[string]Text `json:"instruments,omitempty"`
-	Engine       string       `json:"engine"`
+	Engine      string          `json:"engine"`
 }
 
 // Span is the best and the worst outcome that the open facts leave.
