@@ -96,7 +96,7 @@ func checkedNumbers() []sample {
 		numbered(numBYPersonal, h("f10|личный номер|ідэнтыфікацыйны нумар"), h("k10|идентификационный №|personal no"), func(g gen) string {
 			return g.pick("3 4") + g.compact("DDMMYY") + g.from("ABCHKEM", 1) + g.raw(3) + "PB" + g.raw(1)
 		}),
-		numbered(numIRNational, h("f11|کد ملی|national_code"), h("k11|کد‌ملی مشتری|شماره ملی"), func(g gen) string { return g.raw(10) }),
+		numbered(numIRNational, h("f11|کد ملی|national_code"), h("k11|کد\u200cملی مشتری|شماره ملی"), func(g gen) string { return g.raw(10) }),
 		numbered(numTRIdentity, h("f12|tckn|TC Kimlik No"), h("k12|Müşteri TC No|kimlik numarası"), func(g gen) string { return g.pick("1 2 3 4 5") + g.raw(10) }),
 		numbered(numTRTax, h("f13|vkn|Vergi No"), h("k13|vergi kimlik no"), func(g gen) string { return g.raw(10) }),
 		numbered(numEmirates, h("f14|emirates_id|رقم الهوية الإماراتية"), h("k14|EID|رقم الهوية"), func(g gen) string { return "784-" + g.compact("YYYY") + "-" + g.raw(7) + "-" + g.raw(1) }),
@@ -222,7 +222,7 @@ func words() []sample {
 		{"person_name", "surname given_name", h("f2|full_name|姓名|ФИО"), h("k2|пациент|Ф.И.О."), func(g gen, _ int) string { return g.nameRU() }},
 		{"person_name", "surname given_name", h("customer_name|PatientName|联系人"), h("cardholder|passenger name"), func(g gen, _ int) string { return g.nameEN() }},
 		{"person_name", "surname given_name", h("Ad Soyad|hasta adı"), h("Müşteri Adı Soyadı|alıcı"), two("Ayşe Mehmet Zeynep Ömer Hüseyin Elif Burak Nurcan Gökhan Defne", "Örnekoğlu Deneme Yılmaz Kurgu Hayali Şahin Demir Çelik")},
-		{"person_name", "surname given_name", h("نام و نام خانوادگی|گیرنده"), h("نام مشتری|نام بیمار"), two("رضا مهدی زهرا شیرین فرهاد مینا بهرام نسرین داریوش", "نمونه‌ای خیالی احمدی رضایی کریمی موسوی")},
+		{"person_name", "surname given_name", h("نام و نام خانوادگی|گیرنده"), h("نام مشتری|نام بیمار"), two("رضا مهدی زهرا شیرین فرهاد مینا بهرام نسرین داریوش", "نمونه\u200cای خیالی احمدی رضایی کریمی موسوی")},
 		{"person_name", "surname given_name", h("الاسم الكامل|اسم العميل"), h("اسم المريض|المستلم"), two("محمد أحمد فاطمة خالد نورة يوسف سارة عمر ليلى", "التجريبي الخيالي الحربي المثال القحطاني السالم")},
 		{"person_name", "surname given_name", h("पूरा नाम|ग्राहक का नाम"), h("रोगी का नाम|प्राप्तकर्ता"), two("राहुल प्रिया अमित सुनीता दीपक नेहा विजय कविता", "शर्मा वर्मा उदाहरण काल्पनिक गुप्ता सिंह")},
 		{"person_name", "surname given_name", h("аты-жөні|ТАӘ алушы"), h("толық аты|науқас"), two("Нұрлан Айгүл Ержан Сәуле Дәулет Әсел Бауыржан", "Үлгібаев Ойдан Мысалова Сериков Ахметова Қиялов")},

@@ -91,7 +91,7 @@ func (c *column) degrees(v []byte) bool {
 			hemispheres++
 		}
 	}
-	if signs == 0 || signs == 1 && hemispheres == 0 && bytes.IndexAny(v, "'′") < 0 {
+	if signs == 0 || signs == 1 && hemispheres == 0 && !bytes.ContainsAny(v, "'′") {
 		return false
 	}
 	c.pairs++
