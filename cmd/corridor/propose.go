@@ -102,7 +102,7 @@ func stageOf(f scan.Finding) (do, param string) {
 	case "vehicle", "gender", "nationality":
 		return "", ""
 	}
-	if f.Class == "" { // recognised, and of no class: numbers of organisations and cargo
+	if f.Class == "" || f.Class == "non_personal" { // recognised, and about nobody: numbers of organisations and cargo
 		return "", ""
 	}
 	return plane.Drop, ""

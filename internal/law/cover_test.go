@@ -74,9 +74,12 @@ func TestEveryProposedCaseIsNeeded(t *testing.T) {
 		if c.Percent >= 100 || open(c) == 0 {
 			t.Fatalf("without %s nothing is missing", cases[i].ID)
 		}
-		again, _ := proposed(t, l, slices.Delete(slices.Clone(results), i, i+1))
-		if len(again) > 2 {
-			t.Fatalf("%d cases to replace one", len(again))
+		// One case may stand in pairs with several others, and the proposals are
+		// greedy: more than one may take its place, but they close the gap.
+		kept := slices.Delete(slices.Clone(results), i, i+1)
+		_, again := proposed(t, l, kept)
+		if c := l.Cover(append(kept, again...))[0]; c.Percent != 100 || open(c) > 0 {
+			t.Fatalf("with what replaces %s, %v are missing", cases[i].ID, c.Missing)
 		}
 	})
 }
