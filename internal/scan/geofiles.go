@@ -99,7 +99,7 @@ func (f *features) begin() error {
 }
 
 func (f *features) bad(err error) error {
-	if errors.Is(err, io.EOF) { // the end of the file is not the end of the list
+	if errors.Is(err, io.EOF) { // the end of the file in the middle of the document
 		err = io.ErrUnexpectedEOF
 	}
 	return &corridor.Error{Kind: corridor.Invalid, Where: fmt.Sprintf("%s:feature %d", f.name, f.n+1), Msg: "is not GeoJSON", Err: err, Fix: "export it again as GeoJSON (RFC 7946)"}
