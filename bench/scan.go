@@ -80,6 +80,6 @@ func (b *bench) scan() error {
 		}
 		rates, peaks = append(rates, float64(report.Bytes)/1e6/took.Seconds()), append(peaks, peak)
 	}
-	b.add(fmt.Sprintf("`scan` of a %d MB CSV", b.size/1e6), "≥ 60 MB/s, RSS ≤ 150 MB", "%s, peak RSS %s; data about people found in %d columns", rate(rates), mb(slices.Max(peaks)), found)
+	b.add(fmt.Sprintf("`scan` of a %d MB CSV", b.size/1e6), "≥ 80 MB/s, RSS ≤ 150 MB", "%s, peak RSS %s; data about people found in %d columns", rate(rates), mb(slices.Max(peaks)), found)
 	return nil
 }

@@ -111,9 +111,9 @@ type column struct {
 	letters        int64
 	inText         embedded
 	traits         traits
-	zones          tally    // of passports, for machines
-	fraction       int      // digits behind a decimal point, at most
-	people         distinct // of valid identity numbers
+	zones          tally     // of passports, for machines
+	fraction       int       // digits behind a decimal point, at most
+	people         *distinct // of valid identity numbers
 	hints          []*kind
 }
 
@@ -122,7 +122,12 @@ type embedded struct{ cnID, phone, email, iin, card tally }
 
 func newColumn(name string, e *env) *column {
 	return &column{env: e, name: name, lead: numCount, minLen: math.MaxInt, lastRow: -1, low: math.Inf(1), high: math.Inf(-1),
-		distinct: newDistinct(e.colExact, e.colBits, nil), people: newDistinct(e.exact, e.idBits, e.pool)}
+		distinct: newDistinct(e.colExact, e.colBits, nil), people: newPeople(e)}
+}
+
+func newPeople(e *env) *distinct {
+	d := newDistinct(e.exact, e.idBits, e.pool)
+	return &d
 }
 
 // add counts one value. id is a keyed hash of the person's number, if the
@@ -135,7 +140,7 @@ func (c *column) add(v []byte, mask uint16) (id uint64, null bool) {
 // measureText counts lengths and different values. It touches no field that
 // look touches, so that both can run at once over the same rows.
 func (c *column) measureText(v []byte, mask uint16) {
-	if mask&(isSpace|isControl) != 0 || len(v) == 0 {
+	if mask&(isSpace|isControl) != 0 && edged(v, mask) {
 		v, mask = c.trim(v, mask)
 	}
 	if isNull(v) {
@@ -154,7 +159,7 @@ func (c *column) measureText(v []byte, mask uint16) {
 
 // look sends a value to the recognisers.
 func (c *column) look(v []byte, mask uint16) (id uint64, null bool) {
-	if mask&(isSpace|isControl) != 0 || len(v) == 0 {
+	if mask&(isSpace|isControl) != 0 && edged(v, mask) {
 		v, mask = c.trim(v, mask)
 	}
 	if isNull(v) {
@@ -163,6 +168,11 @@ func (c *column) look(v []byte, mask uint16) (id uint64, null bool) {
 	}
 	c.values++
 	return c.classify(v, mask), false
+}
+
+// edged says whether a value may begin or end with a blank.
+func edged(v []byte, mask uint16) bool {
+	return mask&isHigh != 0 || v[0] <= ' ' || v[len(v)-1] <= ' '
 }
 
 func (c *column) trim(v []byte, mask uint16) ([]byte, uint16) {
@@ -242,7 +252,7 @@ func (c *column) number(v []byte) (id uint64) {
 func (c *column) person(v []byte) uint64 {
 	var buf [24]byte
 	h := maphash.Bytes(c.env.seed, upper(buf[:0], v))
-	c.people.add(h)
+	c.people.later(h)
 	return h
 }
 

@@ -26,6 +26,7 @@ func corpusParts() []corpusPart {
 	return []corpusPart{
 		{"tuned", 1, []int{60, 300}, 0.05, 0.03, 0.2, false},
 		{"held out", 20_261_126, []int{80, 250}, 0.07, 0.04, 0.3, true},
+		{"fresh", 777_013, []int{50, 400}, 0.09, 0.06, 0.35, true},
 	}
 }
 
@@ -133,7 +134,11 @@ func runPart(t *testing.T, p corpusPart) scores {
 	m := scores{}
 	o := Options{Today: today, Header: "yes", blockSize: 16 << 10}.withDefaults()
 	g := newGen(p.seed)
-	for _, s := range slices.Concat(checkedNumbers(), structured(), innocent()) {
+	kinds := slices.Concat(checkedNumbers(), structured(), innocent())
+	if p.name == "fresh" {
+		kinds = freshPart()
+	}
+	for _, s := range kinds {
 		headers := s.headers
 		if p.held {
 			headers = s.held

@@ -15,6 +15,23 @@ type distinct struct {
 	bits  uint8 // of HyperLogLog registers
 	regs  []uint8
 	pool  *pool
+	queue []uint64 // to be added, filled by whoever reads rows
+	ready []uint64 // being added meanwhile
+}
+
+// later puts a hash into the queue. The large tables of exact counts are slow
+// to reach; they are filled beside the reading of the next rows.
+func (d *distinct) later(h uint64) { d.queue = append(d.queue, h) }
+
+// turn hands the queue over to drain.
+func (d *distinct) turn() { d.queue, d.ready = d.ready[:0], d.queue }
+
+// drain adds what turn handed over.
+func (d *distinct) drain() {
+	for _, h := range d.ready {
+		d.add(h)
+	}
+	d.ready = d.ready[:0]
 }
 
 // pool bounds the slots that all exact counts of a scan may use together.

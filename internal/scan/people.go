@@ -77,13 +77,13 @@ func (g *group) endRow() {
 	g.rows++
 	key := g.id
 	if g.named {
-		g.names.add(g.name)
+		g.names.later(g.name)
 		if key == 0 {
 			key = g.name
 		}
 		if g.born {
 			both := mix(g.name, g.birth)
-			g.births.add(both)
+			g.births.later(both)
 			if g.id == 0 {
 				key = both
 			}
@@ -92,7 +92,7 @@ func (g *group) endRow() {
 	if g.delicateNow {
 		g.delicateRows++
 		if key != 0 {
-			g.delicate.add(key)
+			g.delicate.later(key)
 		}
 	}
 	if g.delicateNow || g.wideNow {

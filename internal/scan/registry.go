@@ -292,7 +292,7 @@ func (c *column) identify(list []num, v []byte) (id uint64) {
 		if !r.person {
 			continue
 		}
-		if verdict.birth > c.env.under14 {
+		if verdict.birth > c.env.under14 && !r.weak {
 			t.under14++
 		}
 		if c.leads(k) {
@@ -374,7 +374,7 @@ func (c *column) leads(k num) bool {
 	case c.lead == k:
 	case c.lead == numCount, !c.settled && c.tallies[k].pass > c.tallies[c.lead].pass+2:
 		if c.lead != numCount {
-			c.people, c.counted = newDistinct(c.env.exact, c.env.idBits, c.env.pool), 0
+			c.people, c.counted = newPeople(c.env), 0
 		}
 		c.lead = k
 	default:

@@ -65,7 +65,7 @@ func (t *table) consume(b *batch) error {
 		t.assigned = true
 	}
 	measured := make(chan struct{})
-	go t.measure(b, measured)
+	go t.measure(b, t.turn(), measured)
 	defer func() { <-measured }()
 	i := uint32(0)
 	for r := range b.rows {
@@ -85,10 +85,27 @@ func (t *table) consume(b *batch) error {
 	return nil
 }
 
+// turn hands over the people of the rows before.
+func (t *table) turn() (sets []*distinct) {
+	for _, c := range t.cols {
+		sets = append(sets, c.people)
+	}
+	for _, g := range t.groups {
+		sets = append(sets, &g.names, &g.births, &g.delicate)
+	}
+	for _, d := range sets {
+		d.turn()
+	}
+	return sets
+}
+
 // measure takes lengths and counts different values while the recognisers
-// look at the same rows.
-func (t *table) measure(b *batch, done chan<- struct{}) {
+// look at the same rows, and adds the people of the rows before.
+func (t *table) measure(b *batch, sets []*distinct, done chan<- struct{}) {
 	defer close(done)
+	for _, d := range sets {
+		d.drain()
+	}
 	whole := uint32(0)
 	if n := len(b.rows); n > 0 {
 		whole = b.rows[n-1].end
@@ -146,6 +163,9 @@ func (t *table) sample(b *batch) []*column {
 
 // report puts the counts into words.
 func (t *table) report() *Report {
+	for _, d := range t.turn() {
+		d.drain()
+	}
 	rep := &Report{File: t.name, Rows: t.rows, Columns: []Column{}, Facts: corridor.Facts{}, Warnings: []string{}, lang: t.opts.Lang}
 	all := make([][]found, len(t.cols))
 	for i, c := range t.cols {

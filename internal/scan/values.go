@@ -191,7 +191,7 @@ func (c *column) twoLetters(v []byte) (uint64, bool) {
 		return 0, true
 	}
 	h := maphash.Bytes(c.env.seed, append(utf8.AppendRune(utf8.AppendRune(nil, lowerRune(a)), lowerRune(b)), rest...))
-	c.people.add(h)
+	c.people.later(h)
 	return h, true
 }
 
