@@ -25,7 +25,7 @@ func freshHeaders() map[string][]string {
 		"in_pan": h("|PAN No.|PAN of holder"), "pk_cnic": h("|CNIC/NICOP"), "kg_pin": h("|ПИН (ИНН) гражданина КР"), "am_public": h("ՀԾՀ համար"), "az_fin": h("FİN kodu"), "mn_register": h("|Регистрын №|РД дугаар"),
 		"tj_tax": h("РМА-и шахс"), "ru_passport": h("Паспорт РФ, серия и №"), "dk_cpr": h("|CPR"), "identity_document": h("Reisepass-Nr|passport #|护照号|шиносномаи хориҷӣ|hujjat (pasport)"), "hs_code": h("ТНВЭД код|HS Code (10)"),
 		"email": h("|Почтовый ящик|correo-e|メール"), "phone": h("|Контактный тел.|Tel./Cep|电话号码|رقم جوال العميل"), "ip_address": h("IP клиента|srcIP"), "birth_date": h("Date-of-Birth|Д/р|出生日期(公历)|Doğum Tar.|tug'ilgan yili"),
-		"gender": h("Sex (M/F)|Пол пациента|性别(男/女)"), "person_name": h("Full Name (as in passport)|Полное имя|姓名(中文)|İsim Soyisim|نام‌خانوادگی|اسم المريض الكامل|रोगी का पूरा नाम|to‘liq ismi|бүтэн нэр"),
+		"gender": h("Sex (M/F)|Пол пациента|性别(男/女)"), "person_name": h("Full Name (as in passport)|Полное имя|姓名(中文)|İsim Soyisim|نام\u200cخانوادگی|اسم المريض الكامل|रोगी का पूरा नाम|to‘liq ismi|бүтэн нэр"),
 		"surname": h("Surname/Family name|Фамилия (рус.)"), "postal_address": h("|Home Address 1|Адрес проживания|现住址|açık adres"), "health": h("Primary Diagnosis|Основной диагноз|主要诊断|Ön tanı"),
 		"genetic": h("|DNA seq|генотип пациента"), "biometric": h("FaceTemplate|Биометрический шаблон|人脸特征"), "religion": h("Religious affiliation|Вероисповедание пациента"), "ethnicity": h("Ethnic origin|Национальность (этнич.)"),
 		"criminal_record": h("Criminal convictions|Наличие судимости"), "salary": h("Monthly salary|З/п оклад|月工资"), "credential": h("user_password|Пароль (hash)|登录密码"), "telecom_subscriber": h("MSISDN A|Абонентский номер|主叫号码"),

@@ -197,8 +197,9 @@ func FuzzCSV(f *testing.F) {
 	for _, s := range []string{"a,b\n1,2\n", "\"a\"\"b\",c\r\n1,\"x\ny\"\r\n", "sep=;\na;b\n", "姓名,手机\n王伟,13812345678\n", "\xff\xfea\x00,\x00b\x00", "a\rb\r", "\xef\xbb\xbfa\n\"", "a,b\n\"\r", "\"\"\"\n"} {
 		f.Add([]byte(s), uint8(3))
 	}
+	words := newTables()
 	f.Fuzz(func(t *testing.T, data []byte, block uint8) {
-		o := Options{Format: "csv", MaxField: 1 << 10, MaxRecord: 4 << 10, MaxColumns: 64, ExactLimit: 50, blockSize: 1 + int(block), Today: today}
+		o := Options{Format: "csv", MaxField: 1 << 10, MaxRecord: 4 << 10, MaxColumns: 64, ExactLimit: 50, blockSize: 1 + int(block), Today: today, tables: words}
 		rep, err := Reader(context.Background(), strings.NewReader(string(data)), "", o)
 		checkOutcome(t, rep, err, len(data))
 	})

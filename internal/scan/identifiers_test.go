@@ -199,9 +199,10 @@ func FuzzIdentifiers(f *testing.F) {
 		"call 13812345678 or 11010519491231002X now", "POINT(1 2)", "1.5e-7", "A09.1", "10.0.0.1", "\xff\xfe", "+7 701"} {
 		f.Add([]byte(s))
 	}
-	lex := newLexicon()
+	words := newTables()
+	lex := words.lex
 	f.Fuzz(func(t *testing.T, v []byte) {
-		e := newEnv(today, 100)
+		e := newEnvOf(words, today, 100)
 		c := newColumn("x", e)
 		for range 3 {
 			c.add(v, e.mask(v))

@@ -93,8 +93,9 @@ func FuzzJSONL(f *testing.F) {
 	for _, s := range []string{`{"a":1}`, `{"a":{"b":[1,"x",null,true]}}` + "\n" + `{}`, `{"a":"\ud83d\ude00\u0041\n"}`, `{"a":"\ud83d"}`, `{"a":-1.5e7}`, "{\"a\":\"\xff\"}", `{"a":1,}`, `{"":""}`} {
 		f.Add([]byte(s), uint8(3))
 	}
+	words := newTables()
 	f.Fuzz(func(t *testing.T, data []byte, block uint8) {
-		o := Options{Format: "jsonl", Encoding: "utf-8", MaxField: 1 << 10, MaxRecord: 4 << 10, MaxColumns: 64, ExactLimit: 50, blockSize: 1 + int(block), Today: today}
+		o := Options{Format: "jsonl", Encoding: "utf-8", MaxField: 1 << 10, MaxRecord: 4 << 10, MaxColumns: 64, ExactLimit: 50, blockSize: 1 + int(block), Today: today, tables: words}
 		rep, err := Reader(context.Background(), strings.NewReader(string(data)), "", o)
 		checkOutcome(t, rep, err, len(data))
 	})

@@ -147,13 +147,14 @@ func FuzzParquet(f *testing.F) {
 		bad[at] ^= 0xff
 		f.Add(bad)
 	}
+	words := newTables()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 64<<10 {
 			t.Skip("large")
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		rep, err := Reader(ctx, bytes.NewReader(data), "parquet", Options{Today: today, ExactLimit: 100})
+		rep, err := Reader(ctx, bytes.NewReader(data), "parquet", Options{Today: today, ExactLimit: 100, tables: words})
 		if errors.Is(err, context.DeadlineExceeded) {
 			t.Skip(fmt.Sprint("claims more rows than time allows: ", err))
 		}
