@@ -286,7 +286,15 @@ func factText(v any) string {
 // showVerdict prints each side's answer, then both together.
 func (d *demo) showVerdict(v corridor.Verdict) {
 	for _, side := range v.Sides {
-		d.show.mark(outcomeColour(side.Outcome), d.words.t(side.Outcome.String()), d.words.t("law."+string(side.Side), d.words.t(side.Jurisdiction)))
+		if side.Side == corridor.Treaty && side.Silent() {
+			d.show.aside(d.words.t("law.treaties.none"))
+			continue
+		}
+		whose := d.words.t("law.treaty")
+		if side.Side != corridor.Treaty {
+			whose = d.words.t("law."+string(side.Side), d.words.t(side.Jurisdiction))
+		}
+		d.show.mark(outcomeColour(side.Outcome), d.words.t(side.Outcome.String()), whose)
 		for _, m := range side.Matched {
 			if drives(m, side.Outcome) {
 				d.show.under(plain, m.Text.In(d.words.lang))
