@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"hash/maphash"
 	"math"
-	"unicode/utf8"
 
 	"corridor"
 )
@@ -148,7 +147,7 @@ func (c *column) measureText(v []byte, mask uint16) {
 	}
 	n := len(v)
 	if mask&isHigh != 0 {
-		n = utf8.RuneCount(v)
+		n = runes(v)
 	}
 	c.minLen, c.maxLen = min(c.minLen, n), max(c.maxLen, n)
 	c.distinct.add(maphash.Bytes(c.env.seed, v))
@@ -172,7 +171,19 @@ func (c *column) look(v []byte, mask uint16) (id uint64, null bool) {
 
 // edged says whether a value may begin or end with a blank.
 func edged(v []byte, mask uint16) bool {
-	return mask&isHigh != 0 || v[0] <= ' ' || v[len(v)-1] <= ' '
+	first, last := v[0], v[len(v)-1]
+	// The blanks outside ASCII begin with C2, E2 or E3 and end below B0.
+	return first <= ' ' || last <= ' ' || mask&isHigh != 0 && (first == 0xc2 || first == 0xe2 || first == 0xe3 || last >= 0x80 && last < 0xb0)
+}
+
+// runes counts the characters of valid UTF-8.
+func runes(v []byte) (n int) {
+	for _, b := range v {
+		if b&0xc0 != 0x80 {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *column) trim(v []byte, mask uint16) ([]byte, uint16) {
@@ -248,10 +259,10 @@ func (c *column) number(v []byte) (id uint64) {
 	return id
 }
 
-// person remembers the keyed hash of an identity number.
+// person remembers the keyed hash of an identity number, which is given as
+// letters in upper case and digits alone.
 func (c *column) person(v []byte) uint64 {
-	var buf [24]byte
-	h := maphash.Bytes(c.env.seed, upper(buf[:0], v))
+	h := maphash.Bytes(c.env.seed, v)
 	c.people.later(h)
 	return h
 }

@@ -113,7 +113,13 @@ func (g *group) fold(v []byte) uint64 {
 	var buf [160]byte
 	out := buf[:0]
 	for len(v) > 0 && len(out) < 150 {
-		r, n := utf8.DecodeRune(v)
+		r, n := rune(v[0]), 1
+		switch {
+		case r >= 0xc2 && r < 0xe0 && len(v) > 1: // two bytes; values are valid UTF-8
+			r, n = r&0x1f<<6|rune(v[1]&0x3f), 2
+		case r >= 0x80:
+			r, n = utf8.DecodeRune(v)
+		}
 		v = v[n:]
 		if r == '.' || r == ',' {
 			r = ' '

@@ -64,16 +64,13 @@ func (t *table) consume(b *batch) error {
 		t.assign(t.sample(b))
 		t.assigned = true
 	}
-	measured := make(chan struct{})
-	go t.measure(b, t.turn(), measured)
-	defer func() { <-measured }()
+	measured := make(chan error, 1)
+	go func(sets []*distinct) { measured <- t.measure(b, sets) }(t.turn())
 	i := uint32(0)
 	for r := range b.rows {
 		row := &b.rows[r]
 		for ; i < row.end; i++ {
-			if err := t.cell(b, &b.cells[i], row.no); err != nil {
-				return err
-			}
+			t.cell(b, &b.cells[i], row.no)
 		}
 		for _, g := range t.groups {
 			if g.touched {
@@ -82,7 +79,7 @@ func (t *table) consume(b *batch) error {
 		}
 		t.rows++
 	}
-	return nil
+	return <-measured
 }
 
 // turn hands over the people of the rows before.
@@ -100,33 +97,34 @@ func (t *table) turn() (sets []*distinct) {
 }
 
 // measure takes lengths and counts different values while the recognisers
-// look at the same rows, and adds the people of the rows before.
-func (t *table) measure(b *batch, sets []*distinct, done chan<- struct{}) {
-	defer close(done)
+// look at the same rows, and adds the people of the rows before. It finds what
+// is not UTF-8; recognisers bear any bytes.
+func (t *table) measure(b *batch, sets []*distinct) error {
 	for _, d := range sets {
 		d.drain()
 	}
-	whole := uint32(0)
-	if n := len(b.rows); n > 0 {
-		whole = b.rows[n-1].end
+	i := uint32(0)
+	for r := range b.rows {
+		for ; i < b.rows[r].end; i++ {
+			cell := &b.cells[i]
+			v := b.value(cell)
+			if cell.mask&isHigh != 0 && !utf8.Valid(v) {
+				return badRow(t.name, b.rows[r].no, "convert the file to UTF-8, or name its encoding with --encoding", "column %d (%s) is not UTF-8", cell.col+1, t.cols[cell.col].name)
+			}
+			t.cols[cell.col].measureText(v, cell.mask)
+		}
 	}
-	for i := range b.cells[:whole] {
-		cell := &b.cells[i]
-		t.cols[cell.col].measureText(b.value(cell), cell.mask)
-	}
+	return nil
 }
 
-func (t *table) cell(b *batch, cell *cell, row int64) error {
+func (t *table) cell(b *batch, cell *cell, row int64) {
 	c, v := t.cols[cell.col], b.value(cell)
 	if cell.mask&isControl != 0 && string(v) == binaryMark {
 		c.binary = true
 	}
-	if cell.mask&isHigh != 0 && !utf8.Valid(v) {
-		return badRow(t.name, row, "convert the file to UTF-8, or name its encoding with --encoding", "column %d (%s) is not UTF-8", cell.col+1, c.name)
-	}
 	id, null := c.look(v, cell.mask)
 	if null {
-		return nil
+		return
 	}
 	if row != c.lastRow {
 		c.lastRow = row
@@ -135,7 +133,6 @@ func (t *table) cell(b *batch, cell *cell, row int64) error {
 	if c.role != nil {
 		c.role.see(c, v, id)
 	}
-	return nil
 }
 
 // sampleCells is how much of the first batch decides the roles of columns.
