@@ -11,12 +11,14 @@ func (agreementsCmd) Help() string {
 }
 
 type agreementView struct {
-	ID      string `json:"id"`
-	Role    string `json:"role"`
-	Peer    string `json:"peer"`
-	Dataset string `json:"dataset"`
-	State   string `json:"state"`
-	Digest  string `json:"digest"`
+	ID          string   `json:"id"`
+	Negotiation string   `json:"negotiation"`
+	Role        string   `json:"role"`
+	Peer        string   `json:"peer"`
+	Dataset     string   `json:"dataset"`
+	State       string   `json:"state"`
+	Digest      string   `json:"digest"`
+	Reason      []string `json:"reason,omitempty"` // why it is suspended
 }
 
 // Run prints one line per agreement.

@@ -19,7 +19,8 @@ func TestCheckSpeaksThreeLanguagesAlike(t *testing.T) {
 	all := checkTexts()
 	maps.Copy(all, diffTexts())
 	maps.Copy(all, adviseTexts())
-	if len(all) != len(checkTexts())+len(diffTexts())+len(adviseTexts()) {
+	maps.Copy(all, impactTexts())
+	if len(all) != len(checkTexts())+len(diffTexts())+len(adviseTexts())+len(impactTexts()) {
 		t.Error("a key is used twice")
 	}
 	for key, text := range all {

@@ -45,6 +45,7 @@ type cli struct {
 	Approve      approveCmd      `cmd:"" help:"Approve a negotiation that waits for a person."`
 	Reject       rejectCmd       `cmd:"" help:"Reject a negotiation that waits for a person."`
 	Agreements   agreementsCmd   `cmd:"" help:"List agreements."`
+	Impact       impactCmd       `cmd:"" help:"Say what a new edition of the law means for a node's agreements and running transfers."`
 	Transfer     transferCmd     `cmd:"" help:"Fetch the data of an agreement."`
 	Transfers    transfersCmd    `cmd:"" help:"List transfers."`
 	Suspend      suspendCmd      `cmd:"" help:"Stop a transfer until it is resumed."`

@@ -10,7 +10,7 @@ type packsDiffCmd struct {
 	B    string   `arg:"" help:"The newer edition."`
 	Only []string `placeholder:"CC,..." help:"Only these jurisdictions or packs."`
 	Date string   `placeholder:"YYYY-MM-DD" help:"Only the law of this day. Default: every day."`
-	Side string   `enum:"export,import," default:"" help:"Only this side: export or import."`
+	Side string   `enum:"export,import,treaty," default:"" help:"Only this side: export, import, or treaty for a pack of treaties."`
 	Lang string   `enum:"en,zh,ru" default:"en" help:"Language of the answer: en, zh or ru."`
 	JSON bool     `name:"json" help:"Print one JSON object, with the exact cover."`
 }

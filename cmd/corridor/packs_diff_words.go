@@ -74,6 +74,7 @@ func diffTexts() map[string]corridor.Text {
 
 		"side.export":  {EN: "export side", ZH: "出境方", RU: "сторона вывоза"},
 		"side.import":  {EN: "import side", ZH: "入境方", RU: "сторона ввоза"},
+		"side.treaty":  {EN: "layer of treaties", ZH: "条约层面", RU: "уровень договоров"},
 		"days.always":  {EN: "at any time", ZH: "任何日期", RU: "в любой день"},
 		"days.from":    {EN: "from %s", ZH: "自%s起", RU: "с %s"},
 		"days.to":      {EN: "until %s", ZH: "至%s止", RU: "по %s"},

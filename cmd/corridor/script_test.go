@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -17,5 +18,9 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/script/*.txt: the command line as a user types it.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", Cmds: nodeCommands()})
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", Cmds: nodeCommands(), Setup: func(env *testscript.Env) error {
+		packs, err := filepath.Abs("../../packs") // where scripts take an edition to change
+		env.Setenv("PACKS", packs)
+		return err
+	}})
 }
