@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 
 	"corridor"
 )
@@ -9,6 +10,12 @@ import (
 // demoTexts are the sentences of the demo, in the languages of the product.
 // The verbs of a sentence are the same in all of them; a test checks that.
 func demoTexts() map[string]corridor.Text {
+	all := demoSceneTexts()
+	maps.Copy(all, demoExchangeTexts())
+	return all
+}
+
+func demoSceneTexts() map[string]corridor.Text {
 	return map[string]corridor.Text{
 		"title": {EN: "Corridor: one exchange from China to Kazakhstan, for real, on this machine",
 			ZH: "Corridor：一次从中国到哈萨克斯坦的真实数据交换，全部在本机完成",
@@ -34,7 +41,11 @@ func demoTexts() map[string]corridor.Text {
 		"stage.mask":         {EN: "mask", ZH: "遮盖", RU: "скрыть"},
 		"stage.pseudonymise": {EN: "pseudonymise", ZH: "假名化", RU: "псевдонимизировать"},
 		"stage.generalise":   {EN: "generalise", ZH: "泛化", RU: "обобщить"},
+	}
+}
 
+func demoExchangeTexts() map[string]corridor.Text {
+	return map[string]corridor.Text{
 		"law":               {EN: "What do both laws say?", ZH: "两国法律怎么说？", RU: "Что говорят оба закона?"},
 		"law.states":        {EN: "A scan shows what is there, never what is absent. The exporter's officer states the rest: %s.", ZH: "扫描只能证明存在，不能证明不存在。其余事实由数据提供方负责人声明：%s。", RU: "Осмотр показывает, что есть, но не чего нет. Остальное заявляет ответственный отправителя: %s."},
 		"law.assumes":       {EN: "Nobody has stated the rest about your file, so the demo stands in for the officer: %s; and it acts with the named assumption profile %s. %s", ZH: "对您的文件尚无人声明其余事实，由演示代替负责人声明：%s；并按具名假设方案 %s 行事。%s", RU: "Остального о вашем файле никто не заявил, поэтому показ говорит за ответственного: %s; и действует по именованному профилю допущений %s. %s"},

@@ -1,10 +1,20 @@
 package main
 
-import "corridor"
+import (
+	"maps"
+
+	"corridor"
+)
 
 // diffTexts are the words of a comparison and of the calendar. The verbs of a
 // sentence are the same in all languages; a test checks that.
 func diffTexts() map[string]corridor.Text {
+	all := diffSentenceTexts()
+	maps.Copy(all, diffItemTexts())
+	return all
+}
+
+func diffSentenceTexts() map[string]corridor.Text {
 	return map[string]corridor.Text{
 		"diff.same":      {EN: "The two editions are written alike and decide alike.", ZH: "两个版本的文字与结论均无差异。", RU: "Обе редакции одинаковы по тексту и по решениям."},
 		"diff.shared":    {EN: "Shared by all packs, written differently", ZH: "各规则包共用部分的文字变化", RU: "Общее для всех пакетов, изменено в тексте"},
@@ -21,7 +31,11 @@ func diffTexts() map[string]corridor.Text {
 		"how.added":   {EN: "new", ZH: "新增", RU: "добавлено"},
 		"how.removed": {EN: "gone", ZH: "删除", RU: "исключено"},
 		"how.changed": {EN: "changed", ZH: "修改", RU: "изменено"},
+	}
+}
 
+func diffItemTexts() map[string]corridor.Text {
+	return map[string]corridor.Text{
 		"item.pack":       {EN: "pack", ZH: "规则包", RU: "пакет"},
 		"item.instrument": {EN: "instrument", ZH: "法律文件", RU: "акт"},
 		"item.list":       {EN: "list", ZH: "名单", RU: "перечень"},
