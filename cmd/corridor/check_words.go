@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/text/language"
-	"golang.org/x/text/language/display"
-
 	"corridor"
+	"corridor/internal/paper"
 )
 
 // checkTexts are the words of an answer in the languages of the product. The
@@ -107,11 +105,11 @@ func checkTexts() map[string]corridor.Text {
 type phrases struct {
 	lang      string
 	texts     map[string]corridor.Text
-	countries display.Namer
+	countries paper.Countries
 }
 
 func newPhrases(lang string) phrases {
-	return phrases{lang, checkTexts(), display.Regions(language.Make(lang))}
+	return phrases{lang, checkTexts(), paper.NewCountries(lang)}
 }
 
 func (p phrases) say(key string, args ...any) string {
@@ -130,11 +128,10 @@ func (p phrases) country(code string) string {
 	if code == string(corridor.Treaty) {
 		return p.say("treaties")
 	}
-	r, err := language.ParseRegion(code)
-	if err != nil {
+	name := p.countries.Name(code)
+	if name == code {
 		return code
 	}
-	name := p.countries.Name(r)
 	if p.lang == "zh" {
 		return name + "（" + code + "）"
 	}

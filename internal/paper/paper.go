@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"golang.org/x/text/language"
-	"golang.org/x/text/language/display"
 
 	"corridor"
 )
@@ -23,15 +22,14 @@ var files embed.FS
 type words struct {
 	lang      string
 	texts     map[string]corridor.Text
-	countries display.Namer
+	countries Countries
 }
 
 func newWords(lang string, texts map[string]corridor.Text) words {
-	tag, err := language.Parse(lang)
-	if err != nil {
-		tag, lang = language.English, "en"
+	if _, err := language.Parse(lang); err != nil {
+		lang = "en"
 	}
-	return words{lang, texts, display.Regions(tag)}
+	return words{lang, texts, NewCountries(lang)}
 }
 
 // say gives the text of a key; a key without a text shows itself.
@@ -49,11 +47,7 @@ func (w words) country(code string) string {
 	if code == string(corridor.Treaty) {
 		return w.say("treaties")
 	}
-	r, err := language.ParseRegion(code)
-	if err != nil {
-		return code
-	}
-	return w.countries.Name(r)
+	return w.countries.Name(code)
 }
 
 // article writes one citation: the instrument's title and the article.
