@@ -152,7 +152,9 @@ func (w *answer) possible(d *corridor.Decision) {
 			if m.Kind == "exemption" {
 				word = w.say("lifts", strings.Join(m.Lifts, ", "))
 			}
-			yields[m.Rule] = append(yields[m.Rule], word)
+			if !slices.Contains(yields[m.Rule], word) {
+				yields[m.Rule] = append(yields[m.Rule], word)
+			}
 		}
 	}
 	if len(order) == 0 {
@@ -235,12 +237,10 @@ func (w *answer) duties(d *corridor.Decision, certain bool) {
 		return cmp.Compare(slices.Index(order, a.When), slices.Index(order, b.When))
 	})
 	if !certain {
-		var ids []string
-		for _, o := range list {
-			ids = append(ids, o.ID)
-		}
 		w.line("  ", w.say("duties.maybe"))
-		w.line("    ", strings.Join(ids, ", "))
+		for _, o := range list {
+			w.line("  - ", fmt.Sprintf("%s [%s]", o.Text.In(w.lang), o.ID))
+		}
 		return
 	}
 	w.line("  ", w.say("duties"))
