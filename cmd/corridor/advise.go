@@ -65,10 +65,11 @@ func (c adviseCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	flow, report, err := c.gather(a, lib)
+	g, err := c.gather(a, lib)
 	if err != nil {
 		return err
 	}
+	flow, report := g.flow, g.report
 	if err := stated(report, c.Holds); err != nil {
 		return err
 	}
@@ -133,8 +134,8 @@ func (c adviseCmd) one(a *app, lib *law.Library, adv advice) error {
 }
 
 // advised is check with the ways added.
-func (c checkCmd) advised(a *app, lib *law.Library, flow corridor.Flow, report *scan.Report) error {
-	adv, err := findWays(lib, flow, report, nil, 5)
+func (c checkCmd) advised(a *app, lib *law.Library, g gathered) error {
+	adv, err := findWays(lib, g.flow, g.report, nil, 5)
 	if err != nil {
 		return err
 	}
@@ -147,6 +148,9 @@ func (c checkCmd) advised(a *app, lib *law.Library, flow corridor.Flow, report *
 		w := newAdvisor(lib, adv, c.Lang)
 		w.also = true
 		err = w.print(a.stdout)
+	}
+	if err == nil {
+		err = c.write(a, lib, g.flow, g.said, c.Lang, c.JSON)
 	}
 	if err != nil {
 		return err

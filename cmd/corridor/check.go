@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"corridor"
 	"corridor/internal/law"
+	"corridor/internal/paper"
 	"corridor/internal/scan"
 	"corridor/packs"
 )
@@ -31,6 +33,7 @@ type flowFlags struct {
 
 type checkCmd struct {
 	flowFlags
+	reportFlags
 	Ask    string `enum:"auto,always,never" default:"auto" help:"Interview: auto asks on a terminal what can still change the answer, always asks on any input."`
 	Advise bool   `help:"If it may not go ahead, add the cheapest lawful ways; corridor advise tells more."`
 }
@@ -48,6 +51,11 @@ Examples:
   corridor check --from RU --to CN --assume ordinary_private_exporter --set 'data_classes=[personal]' \
     --set 'filings.ru.rkn_notice={state: filed, filed_on: 2026-11-20}'
   corridor check --from CN --to RU --facts facts.yaml --json
+  corridor check --from CN --to KZ --facts facts.yaml --lang ru --report assessment.html --report assessment.json \
+    --about 'exporter=Tianshan Logistics' --event effect=2026-12-01
+
+An assessment is the decision as a paper to file: facts and where each came from, articles, duties with
+their last days, what is not verified, and how to reproduce it (corridor replay assessment.json).
 
 Values:
   true, 120000, {min: 100000}, [personal, health], {has: [personal], lacks: [important]},
@@ -59,18 +67,21 @@ Exit codes: 0 may go ahead (with or without duties), 3 something must happen fir
 
 // Run decides and prints.
 func (c checkCmd) Run(a *app) error {
+	if err := c.valid(); err != nil {
+		return err
+	}
 	lib, err := loadPacks(c.Packs)
 	if err != nil {
 		return err
 	}
-	flow, report, err := c.gather(a, lib)
+	g, err := c.gather(a, lib)
 	if err != nil {
 		return err
 	}
 	if c.Advise {
-		return c.advised(a, lib, flow, report)
+		return c.advised(a, lib, g)
 	}
-	v, err := lib.Decide(flow)
+	v, err := lib.Decide(g.flow)
 	if err != nil {
 		return err
 	}
@@ -78,11 +89,15 @@ func (c checkCmd) Run(a *app) error {
 		if v, err = newInterview(a, lib, v, c.Lang).run(); err != nil {
 			return err
 		}
+		g.said = append(g.said, answered(g.flow.Facts, v.Flow.Facts)...)
 	}
 	if c.JSON {
 		err = printJSON(a.stdout, v)
 	} else {
 		err = newAnswer(lib, v, c.Lang).print(a.stdout)
+	}
+	if err == nil {
+		err = c.write(a, lib, v.Flow, g.said, c.Lang, c.JSON)
 	}
 	if err != nil {
 		return err
@@ -103,48 +118,58 @@ func outcomeExit(o corridor.Outcome) error {
 	return exit(exitDeny)
 }
 
-// gather is flow with the profile named, and what the scan of the data file
-// found, if there is one.
-func (c flowFlags) gather(a *app, lib *law.Library) (corridor.Flow, *scan.Report, error) {
-	flow, report, err := c.flow(a)
+// gathered is a flow, and what its facts rest on.
+type gathered struct {
+	flow   corridor.Flow
+	report *scan.Report // what the scan of the data file found, if there is one
+	said   []paper.Said
+}
+
+// gather is flow with the profile named.
+func (c flowFlags) gather(a *app, lib *law.Library) (gathered, error) {
+	g, err := c.flow(a)
 	if err == nil && c.Assume != "" {
-		flow, err = lib.Assume(flow, c.Assume)
+		g.flow, err = lib.Assume(g.flow, c.Assume)
 	}
-	return flow, report, err
+	return g, err
 }
 
 // flow gathers the facts: what a scan shows, then the file, then the flags,
 // each more exact than the one before and never against it.
-func (c flowFlags) flow(a *app) (corridor.Flow, *scan.Report, error) {
+func (c flowFlags) flow(a *app) (gathered, error) {
 	f := corridor.Flow{Origin: c.From, Destination: c.To, Date: corridor.DateOf(time.Now()), Facts: corridor.Facts{}}
 	if c.Date != "" {
 		d, err := corridor.ParseDate(c.Date)
 		if err != nil {
-			return f, nil, err
+			return gathered{}, err
 		}
 		f.Date = d
 	}
 	sources, report, err := c.sources(a, f.Date)
 	if err != nil {
-		return f, nil, err
+		return gathered{}, err
 	}
+	g := gathered{report: report}
 	for _, s := range sources {
+		g.said = append(g.said, s.said()...)
 		for name, v := range s.facts {
 			if have, ok := f.Facts[name]; ok {
 				if v, err = narrow(name, have, v, s.name); err != nil {
-					return f, nil, err
+					return gathered{}, err
 				}
 			}
 			f.Facts[name] = v
 		}
 	}
-	return f, report, nil
+	g.flow = f
+	return g, nil
 }
 
 // source is facts and where they came from.
 type source struct {
-	name  string
-	facts corridor.Facts
+	name     string // in an error
+	by, from string // in an assessment
+	facts    corridor.Facts
 }
 
 func (c flowFlags) sources(a *app, day corridor.Date) ([]source, *scan.Report, error) {
@@ -156,7 +181,7 @@ func (c flowFlags) sources(a *app, day corridor.Date) ([]source, *scan.Report, e
 		if err != nil {
 			return nil, nil, err
 		}
-		out = append(out, source{c.File, report.Facts})
+		out = append(out, source{c.File, paper.Scanned, scanned(report), report.Facts})
 	}
 	if c.Facts != "" {
 		data, err := readInput(a, c.Facts)
@@ -167,8 +192,14 @@ func (c flowFlags) sources(a *app, day corridor.Date) ([]source, *scan.Report, e
 		if err != nil {
 			return nil, nil, err
 		}
-		out = append(out, source{c.Facts, facts})
+		out = append(out, source{c.Facts, paper.FromFile, filepath.Base(c.Facts), facts})
 	}
+	set, err := c.set()
+	return append(out, source{"the command line", paper.Given, "", set}), report, err
+}
+
+// set reads --purpose and --set.
+func (c flowFlags) set() (corridor.Facts, error) {
 	set := corridor.Facts{}
 	if c.Purpose != "" {
 		set["purpose"] = c.Purpose
@@ -176,18 +207,18 @@ func (c flowFlags) sources(a *app, day corridor.Date) ([]source, *scan.Report, e
 	for _, s := range c.Set {
 		name, text, ok := strings.Cut(s, "=")
 		if !ok || name == "" {
-			return nil, nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: "not of the form FACT=VALUE", Fix: "for example: --set 'data_classes=[personal]'"}
+			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: "not of the form FACT=VALUE", Fix: "for example: --set 'data_classes=[personal]'"}
 		}
 		if _, twice := set[name]; twice {
-			return nil, nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: name + " is given twice", Fix: "give it once"}
+			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: name + " is given twice", Fix: "give it once"}
 		}
 		v, err := law.ParseValue(text)
 		if err != nil {
-			return nil, nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: "the value is not plain YAML", Fix: "put it in quotes for the shell, for example: --set 'data_classes=[personal]'", Err: err}
+			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: "the value is not plain YAML", Fix: "put it in quotes for the shell, for example: --set 'data_classes=[personal]'", Err: err}
 		}
 		set[name] = v
 	}
-	return append(out, source{"the command line", set}), report, nil
+	return set, nil
 }
 
 // maxInput bounds a file of facts or cases.

@@ -81,8 +81,8 @@ func (c matrixCmd) flow(a *app) (corridor.Flow, error) {
 	if len(c.Classes) > 0 {
 		set = append(set, "data_classes=["+strings.Join(c.Classes, ", ")+"]")
 	}
-	f, _, err := flowFlags{Purpose: c.Purpose, Set: set, Facts: c.Facts, Date: c.Date}.flow(a)
-	return f, err
+	g, err := flowFlags{Purpose: c.Purpose, Set: set, Facts: c.Facts, Date: c.Date}.flow(a)
+	return g.flow, err
 }
 
 // write makes the page or the picture.

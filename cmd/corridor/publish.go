@@ -124,13 +124,13 @@ func (c publishCmd) facts(a *app, found corridor.Facts) (corridor.Facts, error) 
 		if err != nil {
 			return nil, err
 		}
-		stated = append(stated, source{c.Facts, facts})
+		stated = append(stated, source{name: c.Facts, facts: facts})
 	}
 	set, err := factsFromSets(c.Set)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range append(stated, source{"the command line", set}) {
+	for _, s := range append(stated, source{name: "the command line", facts: set}) {
 		for name, v := range s.facts {
 			if have, ok := found[name]; ok {
 				if v, err = narrow(name, have, v, s.name); err != nil {

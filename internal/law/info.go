@@ -101,3 +101,23 @@ func (l *Library) detail(info PackInfo) PackDetail {
 	}
 	return d
 }
+
+// RecordInfo is the declaration of a vehicle, a filing or an assessment.
+type RecordInfo struct {
+	Name     string        `json:"name"` // as a fact: vehicles.cn.standard_contract
+	Pack     string        `json:"pack"`
+	States   []string      `json:"states"` // the first is "nothing there"
+	Question corridor.Text `json:"question"`
+}
+
+// Records lists what the packs say can be put in place.
+func (l *Library) Records() []RecordInfo {
+	out := make([]RecordInfo, 0, len(l.recordList))
+	for _, c := range l.recordList {
+		out = append(out, RecordInfo{c.class + "s." + c.id, c.pack.id, c.states, c.question})
+	}
+	return out
+}
+
+// Events lists the events from which deadlines run.
+func (l *Library) Events() []string { return keys(l.obligations.events) }

@@ -56,23 +56,28 @@ func (w words) article(c corridor.Citation) string {
 	if title == "" {
 		title = c.Instrument
 	}
-	if c.Article == "-" {
+	if c.Article == "" || c.Article == "-" {
 		return title
 	}
-	if w.lang == "zh" {
-		return title + "第" + c.Article + "条"
-	}
-	return title + ", " + w.say("article") + " " + c.Article
+	return w.provision(title, c.Article)
+}
+
+// rows is a table of facts under a heading, with the page around it.
+type rows struct {
+	Page  any
+	List  any
+	Title string
 }
 
 // render fills a template of this package.
 func (w words) render(out io.Writer, name string, data any) error {
-	t, err := template.New(name).Funcs(template.FuncMap{"say": w.say, "text": w.text, "country": w.country, "article": w.article, "lang": func() string { return w.lang }}).ParseFS(files, name)
+	t, err := template.New(name).Funcs(template.FuncMap{"say": w.say, "text": w.text, "country": w.country, "article": w.article, "lang": func() string { return w.lang },
+		"rows": func(page, list any, title string) rows { return rows{page, list, title} }}).ParseFS(files, name, "sheet.tmpl")
 	if err != nil {
 		return corridor.E(corridor.Internal, "page %s: %w", name, err)
 	}
 	if err := t.Execute(out, data); err != nil {
-		return corridor.E(corridor.Unavailable, "page %s: %w", name, err)
+		return corridor.E(corridor.Internal, "page %s: %w", name, err)
 	}
 	return nil
 }

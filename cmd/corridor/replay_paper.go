@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+
+	"corridor"
+	"corridor/internal/law"
+	"corridor/internal/paper"
+)
+
+type replayCmd struct {
+	File  string `arg:"" help:"An assessment (check --report out.json) or a decision (check --json); - reads standard input."`
+	JSON  bool   `name:"json" help:"Print one JSON object."`
+	Packs string `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`
+}
+
+// Help is the long help with examples.
+func (replayCmd) Help() string {
+	return `Decides once more, from the facts and the day that the file holds, and compares the result with
+the file, bit for bit. The rule packs must be the very editions that it names by their digests,
+and the engine the same: otherwise nothing is compared, and the answer says which is missing.
+
+Examples:
+  corridor check --from CN --to KZ --facts facts.yaml --report a.json
+  corridor replay a.json
+  corridor check --from CN --to KZ --facts facts.yaml --json | corridor replay -
+  corridor replay a.json --packs ./packs-2026-11
+
+Exit codes: 0 the same, 1 another answer, or the packs or the engine are not here, 2 bad input.`
+}
+
+// replayed is the answer as JSON.
+type replayed struct {
+	File    string             `json:"file"`
+	Same    bool               `json:"same"`
+	Was     corridor.Outcome   `json:"was"`
+	Now     corridor.Outcome   `json:"now"`
+	Line    int                `json:"line,omitempty"` // of the first difference
+	Packs   []corridor.PackRef `json:"packs"`
+	Digest  string             `json:"digest"` // of the file
+	Engine  string             `json:"engine"`
+	Program string             `json:"program,omitempty"` // that wrote an assessment
+}
+
+// Run decides again and compares.
+func (c replayCmd) Run(a *app) error {
+	data, err := readInput(a, c.File)
+	if err != nil {
+		return err
+	}
+	lib, err := loadPacks(c.Packs)
+	if err != nil {
+		return err
+	}
+	r, err := replay(lib, data)
+	if err != nil {
+		return err
+	}
+	if r.File = filepath.Base(c.File); c.File == "-" {
+		r.File = "-"
+	}
+	switch {
+	case c.JSON:
+		err = printJSON(a.stdout, r)
+	case r.Same:
+		_, err = fmt.Fprintf(a.stdout, "the same, bit for bit: %s\n%s\n", r.Now, r.Digest)
+	default:
+		_, err = fmt.Fprintf(a.stdout, "NOT the same: it says %s, and the law gives %s; the first difference is in line %d\n", r.Was, r.Now, r.Line)
+	}
+	if err == nil && !r.Same {
+		return exit(exitFailed)
+	}
+	return err
+}
+
+// replay decides what a file decided and holds the two against each other.
+func replay(lib *law.Library, data []byte) (replayed, error) {
+	var kind struct {
+		Format *string `json:"format"`
+	}
+	if err := json.Unmarshal(data, &kind); err != nil {
+		return replayed{}, &corridor.Error{Kind: corridor.Invalid, Msg: "is not JSON", Fix: "give a file that check --report out.json or check --json wrote", Err: err}
+	}
+	r := replayed{Digest: corridor.Digest(data), Engine: law.Engine}
+	var again []byte
+	if kind.Format != nil {
+		was, err := paper.Decode(data)
+		if err != nil {
+			return r, err
+		}
+		if err := replayable(lib, was.Engine, was.Verdict); err != nil {
+			return r, err
+		}
+		now, err := paper.Assess(lib, was.Input())
+		if err != nil {
+			return r, err
+		}
+		if again, err = now.Encode(); err != nil {
+			return r, err
+		}
+		r.Was, r.Now, r.Packs, r.Program = was.Verdict.Outcome, now.Verdict.Outcome, was.Verdict.Packs, was.Program
+	} else {
+		was, err := decodeVerdict(data)
+		if err != nil {
+			return r, err
+		}
+		now, err := lib.Decide(was.Flow)
+		if err != nil {
+			return r, err
+		}
+		if err := replayable(lib, engineOf(was), was); err != nil {
+			return r, err
+		}
+		var b bytes.Buffer
+		if err := printJSON(&b, now); err != nil {
+			return r, err
+		}
+		again = b.Bytes()
+		r.Was, r.Now, r.Packs = was.Outcome, now.Outcome, was.Packs
+	}
+	if r.Same = bytes.Equal(data, again); !r.Same {
+		r.Line = firstLine(data, again)
+	}
+	return r, nil
+}
+
+func decodeVerdict(data []byte) (corridor.Verdict, error) {
+	var v corridor.Verdict
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	d.DisallowUnknownFields()
+	if err := d.Decode(&v); err != nil || len(v.Sides) == 0 {
+		return v, &corridor.Error{Kind: corridor.Invalid, Msg: "is neither an assessment nor a decision", Fix: "give a file that check --report out.json or check --json wrote", Err: err}
+	}
+	return v, nil
+}
+
+func engineOf(v corridor.Verdict) string {
+	for _, d := range v.Sides {
+		if d.Engine != law.Engine {
+			return d.Engine
+		}
+	}
+	return law.Engine
+}
+
+// replayable says that the law of a decision is here: the engine, and every
+// pack in the edition that its digest names.
+func replayable(lib *law.Library, engine string, v corridor.Verdict) error {
+	if engine != law.Engine {
+		return &corridor.Error{Kind: corridor.NotFound, Where: "engine", Msg: fmt.Sprintf("was decided by %q, and this program has %s", engine, law.Engine), Fix: "replay it with the program that wrote it"}
+	}
+	for _, p := range v.Packs {
+		if !present(lib, p) {
+			return &corridor.Error{Kind: corridor.NotFound, Where: "packs." + p.ID, Msg: fmt.Sprintf("edition %s, %s, is not here", p.Version, p.Digest), Fix: "name a directory that holds this edition with --packs"}
+		}
+	}
+	return nil
+}
+
+// firstLine is the first line in which two texts differ.
+func firstLine(a, b []byte) int {
+	line := 1
+	for i := range a {
+		if i >= len(b) || a[i] != b[i] {
+			break
+		}
+		if a[i] == '\n' {
+			line++
+		}
+	}
+	return line
+}
