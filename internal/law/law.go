@@ -55,6 +55,7 @@ type Deadline struct {
 	Unit     string `json:"unit"`               // days, working_days, hours, months, years
 	From     string `json:"from"`               // what starts the clock
 	Calendar string `json:"calendar,omitempty"` // whose working days
+	Until    bool   `json:"until,omitempty"`    // something is kept or waited for until then; otherwise it is to be done by then
 }
 
 // ObligationInfo is the declaration of a duty.
@@ -138,7 +139,7 @@ func (l *Library) Obligation(id string) (ObligationInfo, bool) {
 }
 
 // Event says in words from what a deadline runs.
-func (l *Library) Event(id string) corridor.Text { return l.obligations.events[id] }
+func (l *Library) Event(id string) corridor.Text { return l.obligations.events[id].text }
 
 // Vocabulary lists the declared facts.
 func (l *Library) Vocabulary() []FactInfo {

@@ -15,7 +15,17 @@ var (
 	noteNoCalendar = notePattern{"the working days of %s %s are not known, so the term of %s never counts as over", "缺少%s %s年的工作日历，因此%s的期限不视为届满", "рабочие дни (%s, %s год) неизвестны, поэтому срок по %s не считается истёкшим"}
 	noteEstimated  = notePattern{"some working days of %s used for the term of %s are estimated", "%s用于计算%s期限的部分工作日为估计", "часть рабочих дней (%s), по которым считается срок %s, - оценка"}
 	noteNoDate     = notePattern{"%s has no filing date, so its term counts as possibly running", "%s没有提交日期，其期限视为可能尚未届满", "у %s нет даты подачи, поэтому срок считается возможно идущим"}
-	notePatterns   = []notePattern{noteNoPack, noteNoMeaning, noteNoCalendar, noteEstimated, noteNoDate}
+
+	// Of tasks: what is doubtful about their day.
+	noteNoTable       = notePattern{"the holiday table of %s for %s is missing, so every day of that year counts as a working day", "缺少%s %s年的节假日表，该年每一天均按工作日计算", "нет таблицы праздников (%s, %s год), поэтому каждый день этого года считается рабочим"}
+	noteEstimatedYear = notePattern{"the holiday table of %s for %s is not fully official; the day may still move", "%s %s年的节假日表尚非完全官方，日期仍可能变动", "таблица праздников (%s, %s год) не вполне официальна; день может сместиться"}
+	noteDoubtfulDay   = notePattern{"%s may be a day off in %s and counts as a working day", "%s在%s可能放假，按工作日计算", "%s может быть выходным (%s) и считается рабочим днём"}
+	noteNoEnd         = notePattern{"the working days of %s %s are not known, so the end is not known", "缺少%s %s年的工作日历，期满日无法确定", "рабочие дни (%s, %s год) неизвестны, поэтому неизвестен и конец срока"}
+	noteLater         = notePattern{"some working days of %s are estimated; doubtful days make the end later", "%s的部分工作日为估计；存疑日使期满日推迟", "часть рабочих дней (%s) - оценка; сомнительные дни отодвигают конец срока"}
+	noteHours         = notePattern{"the law counts %s hours from the hour of the event: on the day shown they may end early", "法律自事件发生的时刻起计%s小时：在所示日期当天可能提前届满", "закон считает %s ч с часа события: в показанный день они могут истечь рано"}
+	noteNoDuty        = notePattern{"the packs here do not know the duty %s; its deadline in words: %s", "本地规则包没有义务%s；其期限原文：%s", "здешние пакеты не знают обязанности %s; её срок словами: %s"}
+	notePatterns      = []notePattern{noteNoPack, noteNoMeaning, noteNoCalendar, noteEstimated, noteNoDate,
+		noteNoTable, noteEstimatedYear, noteDoubtfulDay, noteNoEnd, noteLater, noteHours, noteNoDuty}
 )
 
 func note(p notePattern, args ...any) string { return fmt.Sprintf(p.en, args...) }

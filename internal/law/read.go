@@ -301,7 +301,7 @@ func (r *reader) choice(n *yaml.Node, what string, words ...string) string {
 }
 
 // text reads a sentence in the languages of the product; all are required.
-func (r *reader) text(n *yaml.Node, what string) corridor.Text {
+func (r *reader) text(n *yaml.Node, what string, more ...field) corridor.Text {
 	var t corridor.Text
 	lang := func(key string, to *string, need bool) field {
 		return field{key, need, func(v *yaml.Node) {
@@ -311,7 +311,7 @@ func (r *reader) text(n *yaml.Node, what string) corridor.Text {
 			}
 		}}
 	}
-	r.object(n, what, lang("original", &t.Original, false), lang("en", &t.EN, true), lang("zh", &t.ZH, true), lang("ru", &t.RU, true))
+	r.object(n, what, append(more, lang("original", &t.Original, false), lang("en", &t.EN, true), lang("zh", &t.ZH, true), lang("ru", &t.RU, true))...)
 	return t
 }
 

@@ -15,7 +15,7 @@ type obligations struct {
 	all    []*ObligationInfo
 	shared []*declared // those of obligations.yaml
 	index  map[string]int
-	events map[string]corridor.Text
+	events map[string]event
 }
 
 // declared is an obligation with the place of its declaration.
@@ -25,7 +25,7 @@ type declared struct {
 }
 
 func (r *reader) obligations(root *yaml.Node) *obligations {
-	o := &obligations{index: map[string]int{}, events: map[string]corridor.Text{}}
+	o := &obligations{index: map[string]int{}, events: map[string]event{}}
 	r.object(root, "the obligations",
 		field{"events", false, func(n *yaml.Node) { o.addEvents(r, r.events(n)) }},
 		field{"obligations", true, func(n *yaml.Node) { o.shared = r.declarations(n) }})
@@ -36,13 +36,24 @@ func (r *reader) obligations(root *yaml.Node) *obligations {
 // event is what starts a clock, such as the signature of a contract.
 type event struct {
 	place
-	id   string
-	text corridor.Text
+	id    string
+	text  corridor.Text
+	at    string // AtAgreement, AtTransfer: a gateway's own event that is this one, or that cannot come before it
+	clock string // each, once, renewed: see Tasks
 }
 
 func (r *reader) events(n *yaml.Node) []event {
 	var out []event
-	r.entries(n, "events", func(k, v *yaml.Node) { out = append(out, event{r.at(k), r.name(k, "event"), r.text(v, k.Value)}) })
+	r.entries(n, "events", func(k, v *yaml.Node) {
+		e := event{place: r.at(k), id: r.name(k, "event"), clock: clockEach}
+		e.text = r.text(v, k.Value,
+			field{"at", false, func(n *yaml.Node) { e.at = r.choice(n, "at", AtAgreement, AtTransfer) }},
+			field{"clock", false, func(n *yaml.Node) { e.clock = r.choice(n, "clock", clockEach, clockOnce, clockRenewed) }})
+		if e.id == AtAgreement || e.id == AtTransfer {
+			r.fail(k, "say at: "+e.id+" of an event of another name", "%q is the gateway's own event", e.id)
+		}
+		out = append(out, e)
+	})
 	return out
 }
 
@@ -51,7 +62,7 @@ func (o *obligations) addEvents(r *reader, list []event) {
 		if _, dup := o.events[e.id]; dup {
 			r.failAt(e.place, "use the one that is there, or share it in obligations.yaml", "event %q is declared twice", e.id)
 		}
-		o.events[e.id] = e.text
+		o.events[e.id] = e
 	}
 }
 
@@ -112,7 +123,8 @@ func (r *reader) deadline(n *yaml.Node) *Deadline {
 			d.Unit = r.choice(n, "unit", "days", "working_days", "hours", "months", "years", "calendar_days")
 		}},
 		field{"from", true, func(n *yaml.Node) { d.From = r.name(n, "from") }},
-		field{"calendar", false, func(n *yaml.Node) { d.Calendar = r.name(n, "calendar") }})
+		field{"calendar", false, func(n *yaml.Node) { d.Calendar = r.name(n, "calendar") }},
+		field{"until", false, func(n *yaml.Node) { d.Until = r.boolean(n, "until") }})
 	if d.Days < 0 || d.Days > 100_000 {
 		r.fail(n, "", "a deadline of %d is out of range", d.Days)
 	}
@@ -127,6 +139,9 @@ func (d *Deadline) String() string {
 	s := fmt.Sprintf("%d %s after %s", d.Days, words(d.Unit), words(d.From))
 	if d.Calendar != "" {
 		s += " (" + d.Calendar + ")"
+	}
+	if d.Until {
+		s = "until " + s
 	}
 	return s
 }

@@ -158,15 +158,18 @@ func (c *calendar) termEnd(from corridor.Date, n int, p party) (last corridor.Da
 	return 0, false, time.Unix(int64(from)*86400, 0).UTC().Year()
 }
 
-// Due is the day by which something owed has to be done.
+// Due is the day by which something owed has to be done, or until which it
+// has to be kept or waited for.
 type Due struct {
 	Last        corridor.Date
 	Provisional bool // some of the working days are estimated
+	Until       bool // it is the end of keeping or waiting, which doubt makes late
 }
 
 // Due counts the deadline of an obligation from the day of the event that
 // starts it. In doubt it ends early: an estimated holiday counts as a working
-// day, and hours as the full days that are in them.
+// day, and hours as the full days that are in them. What is kept or waited for
+// ends late instead.
 func (l *Library) Due(id string, from corridor.Date) (Due, error) {
 	o, ok := l.Obligation(id)
 	if !ok {
@@ -177,13 +180,17 @@ func (l *Library) Due(id string, from corridor.Date) (Due, error) {
 		return Due{}, noDue(id, "", "has no deadline")
 	}
 	if d.Unit != "working_days" {
-		return Due{Last: d.after(from)}, nil
+		return Due{Last: d.after(from), Until: d.Until}, nil
 	}
-	last, estimated, missing := l.calendars[d.Calendar].termEnd(from, d.Days, owes)
+	who := owes
+	if d.Until {
+		who = waits
+	}
+	last, estimated, missing := l.calendars[d.Calendar].termEnd(from, d.Days, who)
 	if missing != 0 {
 		return Due{}, noDue(id, "add the year to calendars.json", "needs the working days of %s %d, which are not known", d.Calendar, missing)
 	}
-	return Due{last, estimated}, nil
+	return Due{last, estimated, d.Until}, nil
 }
 
 func noDue(id, fix, format string, args ...any) error {
