@@ -269,7 +269,11 @@ func (w *answer) deadline(d *law.Deadline) string {
 	if d.Days == 1 && w.lang == "en" {
 		unit = strings.TrimSuffix(unit, "s")
 	}
-	s := w.say("within", d.Days, unit, w.lib.Event(d.From).In(w.lang))
+	key := "within"
+	if d.Until {
+		key = "for"
+	}
+	s := w.say(key, d.Days, unit, w.lib.Event(d.From).In(w.lang))
 	if d.Calendar != "" {
 		s = w.say("calendar", s, d.Calendar)
 	}

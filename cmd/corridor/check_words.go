@@ -57,6 +57,7 @@ func checkTexts() map[string]corridor.Text {
 		"during":       {EN: "during", ZH: "事中", RU: "во время"},
 		"after":        {EN: "after", ZH: "事后", RU: "после"},
 		"within":       {EN: "within %d %s of %s", ZH: "在%[3]s之日起 %[1]d %[2]s内", RU: "в течение %d %s, отсчёт: %s"},
+		"for":          {EN: "for %d %s from %s", ZH: "自%[3]s之日起 %[1]d %[2]s", RU: "%d %s, отсчёт: %s"},
 		"calendar":     {EN: "%s (calendar of %s)", ZH: "%s（按%s工作日历）", RU: "%s (календарь: %s)"},
 
 		"near":       {EN: "One fact away", ZH: "仅差一项事实", RU: "В одном факте отсюда"},
@@ -89,6 +90,7 @@ func checkTexts() map[string]corridor.Text {
 		"packs":          {EN: "Rule packs", ZH: "规则包", RU: "Пакеты правил"},
 		"disclaimer":     {EN: "Corridor informs; this is not legal advice.", ZH: "Corridor 仅供参考，不构成法律意见。", RU: "Corridor информирует; это не юридическая консультация."},
 
+		"due.until":       {EN: "runs until %s", ZH: "至%s（含当日）止", RU: "длится до %s включительно"},
 		"due":             {EN: "due by %s", ZH: "应于%s（含当日）前完成", RU: "срок - до %s включительно"},
 		"due.provisional": {EN: "(some of the working days are estimated)", ZH: "（部分工作日为估计）", RU: "(часть рабочих дней - оценка)"},
 

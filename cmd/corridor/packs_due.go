@@ -18,7 +18,8 @@ type packsDueCmd struct {
 // Help is the long help with examples.
 func (packsDueCmd) Help() string {
 	return `Says by which day a duty with a deadline has to be done. In doubt the day is early: a holiday
-whose date is an estimate counts as a working day.
+whose date is an estimate counts as a working day. For what is to be kept or waited for, the day
+is the end of that, and in doubt it is late.
 
 Examples:
   corridor packs due file_contract_with_provincial_cac_10_working_days --from 2026-09-28
@@ -33,6 +34,7 @@ type dueView struct {
 	From        corridor.Date `json:"from"`
 	Due         corridor.Date `json:"due"`
 	Provisional bool          `json:"provisional"`
+	Until       bool          `json:"until,omitempty"` // it is kept or waited for until then
 }
 
 // Run prints the day.
@@ -50,10 +52,13 @@ func (c packsDueCmd) Run(a *app) error {
 		return err
 	}
 	if c.JSON {
-		return printJSON(a.stdout, dueView{c.Obligation, from, due.Last, due.Provisional})
+		return printJSON(a.stdout, dueView{c.Obligation, from, due.Last, due.Provisional, due.Until})
 	}
 	say := newPhrases(c.Lang).say
 	text := say("due", due.Last)
+	if due.Until {
+		text = say("due.until", due.Last)
+	}
 	if due.Provisional {
 		text += " " + say("due.provisional")
 	}

@@ -267,15 +267,15 @@ func pick(events []Event, counts func(Event) bool, last bool) corridor.Date {
 	return out
 }
 
-// Events lists the events from which the deadlines of duties run, those of
-// the gateway included, each once and in order.
-func (l *Library) Events(duties []corridor.Obligation) []string {
-	out := []string{AtAgreement, AtTransfer}
+// Starts lists the events from which the deadlines of duties run, each once
+// and in order.
+func (l *Library) Starts(duties []corridor.Obligation) []string {
+	out := []string{}
 	for _, o := range l.owed(duties) {
 		if info, known := l.Obligation(o.ID); known && info.Deadline != nil && !slices.Contains(out, info.Deadline.From) {
 			out = append(out, info.Deadline.From)
 		}
 	}
-	slices.Sort(out[2:])
+	slices.Sort(out)
 	return out
 }
