@@ -191,7 +191,9 @@ func TestAnEventMoreTakesNoTaskAway(t *testing.T) {
 		before, more := drawEvents(t, l, "events"), drawEvents(t, l, "more")
 		after := l.Tasks(all, slices.Concat(before, more))
 		for _, x := range l.Tasks(all, before) {
-			if !slices.ContainsFunc(after, func(y Task) bool { return y.Obligation == x.Obligation && y.Ref == x.Ref && (x.From == 0 || y.From != 0) }) {
+			if !slices.ContainsFunc(after, func(y Task) bool {
+				return y.Obligation == x.Obligation && y.Ref == x.Ref && (x.From == 0 || y.From != 0)
+			}) {
 				t.Fatalf("%s %q is gone, or its clock stands again", x.Obligation, x.Ref)
 			}
 		}
