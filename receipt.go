@@ -25,6 +25,11 @@ const (
 	ReceiptTransferAcknowledged = "transfer.acknowledged"
 	ReceiptTransferSuspended    = "transfer.suspended"
 	ReceiptTransferTerminated   = "transfer.terminated"
+	ReceiptTaskDone             = "task.done"           // a duty was met, with evidence
+	ReceiptTaskNotApplicable    = "task.not_applicable" // a person says why it does not apply
+	ReceiptTaskEvent            = "task.event"          // something from which a deadline runs
+	ReceiptTaskOverdue          = "task.overdue"        // its last day has passed
+	ReceiptTaskEnded            = "task.ended"          // a term of keeping or waiting is over
 	ReceiptPacksInUse           = "packs.in_use"
 	ReceiptAdmin                = "admin"
 )

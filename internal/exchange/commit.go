@@ -23,13 +23,15 @@ type step struct {
 	tr       *Transfer
 	dataset  *catalog.Dataset
 	receipts []receipt
-	heard    []corridor.ReceiptRef // the peer's receipts that its message names
-	peers    []ledger.PeerReceipt  // receipts of the peer that were fetched
-	send     *message              // to the peer
-	taken    string                // the name of the inbound message that this step answers
-	settles  int64                 // the outbox message that this step acknowledges
-	due      *corridor.Date        // when the law is to be asked again about agr; nil: as its decision says
-	after    []func()              // once all of it is durable
+	heard    []corridor.ReceiptRef                  // the peer's receipts that its message names
+	peers    []ledger.PeerReceipt                   // receipts of the peer that were fetched
+	send     *message                               // to the peer
+	taken    string                                 // the name of the inbound message that this step answers
+	settles  int64                                  // the outbox message that this step acknowledges
+	due      *corridor.Date                         // when the law is to be asked again about agr; nil: as its decision says
+	tasks    []*Task                                // duties that it ends
+	inside   func(context.Context, *store.Tx) error // more of the same transaction, once the records are written
+	after    []func()                               // once all of it is durable
 }
 
 // receipt is one statement of this step, with what its commitments hide.
@@ -81,6 +83,9 @@ func (s *Service) afterwards(st *step) {
 	}
 	if st.agr != nil {
 		s.reviewsChanged()
+	}
+	if st.agr != nil || st.tr != nil && st.letsGo() || len(st.tasks) > 0 || st.inside != nil {
+		s.tasksChanged()
 	}
 	for _, f := range st.after {
 		f()
@@ -142,6 +147,9 @@ func (st *step) unchanged(ctx context.Context, tx *store.Tx) error {
 	}
 	if st.agr != nil {
 		errs = append(errs, check("agreements", "id", st.agr.ID, st.agr.version))
+	}
+	for _, t := range st.tasks {
+		errs = append(errs, check("tasks", "id", t.ID, t.version))
 	}
 	for _, err := range errs {
 		if err != nil {
@@ -282,9 +290,14 @@ func (s *Service) store(ctx context.Context, tx *store.Tx, st *step) error {
 		if err := put(ctx, tx, transferRow, t.stored(), t.PID, t.Peer, t.PeerPID, string(t.Role), t.Agreement, string(t.State), t.PendingName, t.version, dsp.FormatTime(now)); err != nil {
 			return err
 		}
-		return take(ctx, tx, st, t.PID, t.version)
+		if err := take(ctx, tx, st, t.PID, t.version); err != nil {
+			return err
+		}
 	}
-	return nil
+	if err := s.keepTasks(ctx, tx, st); err != nil || st.inside == nil {
+		return err
+	}
+	return st.inside(ctx, tx)
 }
 
 // countPeople carries a new agreement's people into the year's count. It is

@@ -34,8 +34,12 @@ var schema string
 //go:embed reviews.sql
 var reviewsSchema string
 
+//go:embed tasks.sql
+var tasksSchema string
+
 // Migrations lists the tables of this room.
-var Migrations = []store.Migration{{Room: "exchange", Version: 1, SQL: schema}, {Room: "exchange", Version: 2, SQL: reviewsSchema}}
+var Migrations = []store.Migration{{Room: "exchange", Version: 1, SQL: schema}, {Room: "exchange", Version: 2, SQL: reviewsSchema},
+	{Room: "exchange", Version: 3, SQL: tasksSchema}}
 
 // Manual names the steps that a person does. The zero value lets the node do
 // all that the law allows.
@@ -97,6 +101,7 @@ type Service struct {
 	bell     bell
 	run      runs
 	reviews  chan struct{} // an agreement has a new day of review
+	clocks   chan struct{} // a task has a new last day
 	law      string        // names the packs that this node decides with
 }
 
@@ -134,7 +139,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{cfg: c, db: c.DB, log: c.Log,
 		client:   dsp.NewClient(dsp.ClientConfig{HTTP: c.HTTP, Token: c.Token, Log: c.Log}),
 		receipts: dsp.NewClient(dsp.ClientConfig{HTTP: c.HTTP, Token: c.Token, Log: c.Log, MaxResponse: maxReceipts}),
-		side:     make(chan func(context.Context), 64), reviews: make(chan struct{}, 1), law: lawOf(c.Law)}
+		side:     make(chan func(context.Context), 64), reviews: make(chan struct{}, 1), clocks: make(chan struct{}, 1), law: lawOf(c.Law)}
 	s.bell.waiting = map[string]chan struct{}{}
 	s.run = runs{cancels: map[string]context.CancelFunc{}, far: map[string]int64{}, queue: map[string]bool{}, wake: make(chan struct{}, 1)}
 	var err error
@@ -156,6 +161,7 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return s.runFetches(ctx) })
 	g.Go(func() error { return s.runReviews(ctx) })
+	g.Go(func() error { return s.runTasks(ctx) })
 	g.Go(func() error {
 		for {
 			select {

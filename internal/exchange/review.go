@@ -161,15 +161,21 @@ func (s *Service) runReviews(ctx context.Context) error {
 	if err := s.overdue(ctx); err != nil {
 		return err
 	}
+	return s.runTimer(ctx, "the law could not be asked again; it is tried again", s.reviews, s.reviewDue)
+}
+
+// runTimer calls due now, whenever the wait that it gave is over, and whenever
+// changed says that there may be something earlier.
+func (s *Service) runTimer(ctx context.Context, trouble string, changed <-chan struct{}, due func(context.Context) (time.Duration, error)) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		wait, err := s.reviewDue(ctx)
+		wait, err := due(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			s.log.ErrorContext(ctx, "the law could not be asked again; it is tried again", "error", err, "in", reviewRetry)
+			s.log.ErrorContext(ctx, trouble, "error", err, "in", reviewRetry)
 			wait = reviewRetry
 		}
 		timer.Stop()
@@ -181,7 +187,7 @@ func (s *Service) runReviews(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-s.reviews:
+		case <-changed:
 		case <-fires:
 		}
 	}
@@ -298,7 +304,14 @@ func (s *Service) review(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	return s.db.Write(ctx, func(tx *store.Tx) error { return s.putReview(ctx, tx, id, dueOn(decision.ValidUntil)) })
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		if err := s.dutiesNow(ctx, tx, &a, &n, decision); err != nil {
+			return err
+		}
+		return s.putReview(ctx, tx, id, dueOn(decision.ValidUntil))
+	})
+	s.tasksChanged()
+	return err
 }
 
 // still asks our own side's law about an agreement as of today. Facts that

@@ -93,6 +93,7 @@ type Status struct {
 	Negotiations map[string]int64 `json:"negotiations"` // by state
 	Agreements   map[string]int64 `json:"agreements"`
 	Transfers    map[string]int64 `json:"transfers"`
+	Tasks        map[string]int64 `json:"tasks"`  // duties, by state: look at overdue first
 	Outbox       map[string]int64 `json:"outbox"` // ready, waiting, failed
 	Log          LogStatus        `json:"log"`
 	Waiting      []Pending        `json:"waiting"` // the oldest first, at most 100
@@ -121,7 +122,7 @@ func (s *Service) Status(ctx context.Context) (Status, error) {
 		for _, c := range []struct {
 			table string
 			into  *map[string]int64
-		}{{"negotiations", &out.Negotiations}, {"agreements", &out.Agreements}, {"transfers", &out.Transfers}, {"outbox", &out.Outbox}} {
+		}{{"negotiations", &out.Negotiations}, {"agreements", &out.Agreements}, {"transfers", &out.Transfers}, {"tasks", &out.Tasks}, {"outbox", &out.Outbox}} {
 			if *c.into, err = byState(ctx, tx, c.table); err != nil {
 				return err
 			}

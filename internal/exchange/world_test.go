@@ -104,7 +104,7 @@ func (n *node) open() (err error) {
 	if n.keys, err = identity.OpenKeys(filepath.Join(n.dir, "keys"), n.who.DID, n.suite); err != nil {
 		return err
 	}
-	if n.db, err = store.Open(ctx, filepath.Join(n.dir, "node.db"), slices.Concat(ledger.Migrations, catalog.Migrations, exchange.Migrations, usedTokensTable)...); err != nil {
+	if n.db, err = store.Open(ctx, filepath.Join(n.dir, "node.db"), migrations()...); err != nil {
 		return err
 	}
 	undo = append(undo, func() { n.db.Close() })
@@ -132,6 +132,10 @@ func (n *node) open() (err error) {
 		}
 	})
 	return nil
+}
+
+func migrations() []store.Migration {
+	return slices.Concat(ledger.Migrations, catalog.Migrations, exchange.Migrations, usedTokensTable)
 }
 
 // listen takes the same port again after a restart.

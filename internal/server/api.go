@@ -40,14 +40,9 @@ func decode[T any](body []byte) (T, error) {
 
 func list[T any](call func(context.Context, exchange.Page) ([]T, string, error)) func(*request) (any, error) {
 	return func(q *request) (any, error) {
-		v := q.URL.Query()
-		p := exchange.Page{After: v.Get("after"), State: v.Get("state")}
-		if n := v.Get("limit"); n != "" {
-			limit, err := strconv.Atoi(n)
-			if err != nil || limit < 1 {
-				return nil, corridor.E(corridor.Invalid, "limit: %q is not a number of rows", n)
-			}
-			p.Limit = limit
+		p, err := pageOf(q)
+		if err != nil {
+			return nil, err
 		}
 		items, next, err := call(q.ctx, p)
 		if err != nil {
@@ -58,6 +53,39 @@ func list[T any](call func(context.Context, exchange.Page) ([]T, string, error))
 		}
 		return page{items, next}, nil
 	}
+}
+
+// pageOf reads which part of a list is wanted.
+func pageOf(q *request) (exchange.Page, error) {
+	v := q.URL.Query()
+	p := exchange.Page{After: v.Get("after"), State: v.Get("state")}
+	if n := v.Get("limit"); n != "" {
+		limit, err := strconv.Atoi(n)
+		if err != nil || limit < 1 {
+			return p, corridor.E(corridor.Invalid, "limit: %q is not a number of rows", n)
+		}
+		p.Limit = limit
+	}
+	return p, nil
+}
+
+// tasks lists the duties of this side, of one agreement or of all.
+func (s *server) tasks(q *request) (any, error) {
+	return list(func(ctx context.Context, p exchange.Page) ([]exchange.Task, string, error) {
+		return s.x.Tasks(ctx, exchange.TaskPage{Page: p, Agreement: q.URL.Query().Get("agreement")})
+	})(q)
+}
+
+func (s *server) taskEvent(q *request) (any, error) {
+	h, err := decode[exchange.Happened](q.body)
+	if err != nil {
+		return nil, err
+	}
+	items, err := s.x.TaskEvent(q.ctx, q.PathValue("id"), h)
+	if err != nil {
+		return nil, err
+	}
+	return page{Items: items}, nil
 }
 
 func given[T, A any](call func(context.Context, T) (A, error)) func(*request) (any, error) {
