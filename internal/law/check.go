@@ -20,6 +20,9 @@ func (p *pack) check(r *reader, l *Library) {
 		}
 	}
 	for _, u := range p.rules {
+		if r.full() {
+			return
+		}
 		p.checkUnless(r, u)
 		p.checkCites(r, u.place, u.id, u.cites, &u.period)
 		p.checkObligations(r, l, u)
@@ -96,6 +99,11 @@ func (p *pack) checkObligations(r *reader, l *Library, u *rule) {
 	known := func(ids []string) {
 		for i, id := range ids {
 			at, ok := l.obligations.index[id]
+			if owner := l.obligations.owner(at); ok && owner != "" && owner != p.id {
+				r.failAt(u.place, "declare it in this pack under a name of its own, or share it in obligations.yaml",
+					"%s names obligation %q, which only pack %s may name: it declares it", u.id, id, owner)
+				continue
+			}
 			if !ok {
 				r.failAt(u.place, didYouMean(id, keys(l.obligations.index)), "%s names the unknown obligation %q", u.id, id)
 				continue

@@ -104,10 +104,6 @@ func (s *scope) compile(src condSource) *formula {
 		}
 		s.cel.img.keepExpr(src.text, expr)
 	}
-	if f.size > maxFormula {
-		s.r.failAt(src.place, "split the rule", "the condition with its named parts written out has %d nodes, over the limit of %d", f.size, maxFormula)
-		return nil
-	}
 	return f
 }
 
@@ -227,9 +223,9 @@ func (c *compiler) call(e ast.Expr) *formula {
 	case operators.LogicalNot:
 		return not(c.cond(args[0]))
 	case operators.LogicalAnd:
-		return join(opAnd, c.cond(args[0]), c.cond(args[1]))
+		return c.bounded(e, join(opAnd, c.cond(args[0]), c.cond(args[1])))
 	case operators.LogicalOr:
-		return join(opOr, c.cond(args[0]), c.cond(args[1]))
+		return c.bounded(e, join(opOr, c.cond(args[0]), c.cond(args[1])))
 	case operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
 		return c.compare(e, call.FunctionName(), args[0], args[1])
 	case operators.In:
@@ -240,6 +236,16 @@ func (c *compiler) call(e ast.Expr) *formula {
 		return c.sets(e)
 	}
 	return c.fail(e, "use facts, comparisons, in, &&, || and !", "%s is outside the fragment that rules may use", outsider(call.FunctionName()))
+}
+
+// bounded stops a condition that grows over the limit while it is put
+// together: what uses named conditions that use others could otherwise double
+// with every step.
+func (c *compiler) bounded(e ast.Expr, f *formula) *formula {
+	if f.size <= maxFormula {
+		return f
+	}
+	return c.fail(e, "split the rule", "the condition with its named parts written out has more than %d nodes", maxFormula)
 }
 
 func outsider(name string) string {
@@ -303,6 +309,10 @@ func (c *compiler) use(e ast.Expr) *formula {
 	}
 	f := c.resolve(name)
 	if f == nil {
+		if c.r.full() {
+			c.bad = true
+			return c.table.constant(false)
+		}
 		if c.open[name] {
 			return c.fail(e, "break the circle", "condition %q refers to itself", name)
 		}
@@ -384,12 +394,16 @@ func (c *compiler) recordOf(e ast.Expr) (int, *variable) {
 		return 0, nil
 	}
 	rec := c.records[class+"/"+id]
-	if rec == nil {
+	if rec == nil || rec.pack != c.pack {
 		var names []string
 		for _, r := range c.pack.records {
 			if r.class == class {
 				names = append(names, r.id)
 			}
+		}
+		if rec != nil {
+			c.fail(on, "declare it in this pack, under a name of its own", "%s %q belongs to pack %s, which alone may test it", class, id, rec.pack.id)
+			return 0, nil
 		}
 		c.fail(on, didYouMean(id, names), "unknown %s %q in pack %s", class, id, c.pack.id)
 		return 0, nil

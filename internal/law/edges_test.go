@@ -88,7 +88,7 @@ func TestMoreThatIsRefused(t *testing.T) {
 		"axioms that draw many lines":  {with(t, "vocabulary.yaml", "axioms:\n", "axioms:\n"+axioms.String()), "over the limit of 512"},
 		"axioms that draw some lines":  {with(t, "vocabulary.yaml", "axioms:\n", "axioms:\n"+axioms.String()[:strings.Index(axioms.String(), "  - {id: a60,")]), "more than 64 lines through"},
 		"a pack with too many tests":   {tree(testHead + tests.String()), "602 different tests are over the limit of 512"},
-		"records in two packs":         {second, `vehicle "kz.contract" is declared in two packs`},
+		"records in two packs":         {second, `vehicle "kz.contract" does not carry its pack's name; call it ru.kz.contract`},
 		"a profile with unknown facts": {with(t, "assumptions.yaml", "copied: true", "copid: true"), `assumptions.yaml:3:3: assumption profile usual: facts.copid: unknown fact "copid"; did you mean copied?`},
 		"a profile that contradicts":   {with(t, "assumptions.yaml", "classes: []", "classes: [open, personal]"), "axiom open_excludes_personal"},
 		"a long text":                  {tree(strings.Replace(testHead, `version: "1"`, `version: "`+strings.Repeat("x", maxText+1)+`"`, 1) + rich), "version is longer than 8000 bytes"},

@@ -7,6 +7,7 @@ import (
 	"path"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"go.yaml.in/yaml/v4"
@@ -245,8 +246,10 @@ func (l *Library) assemble(raw *files, readers []*reader, img *image) []error {
 		for _, c := range p.records {
 			l.addRecord(readers[i], p, c)
 		}
-		l.obligations.addEvents(readers[i], p.events)
-		l.obligations.declare(readers[i], p.duties)
+		l.obligations.addEvents(readers[i], p.id, p.events)
+	}
+	for i, p := range l.packs { // after every event, so that what is refused does not hang on the order of the packs
+		l.obligations.declare(readers[i], p.id, p.duties)
 		l.checkCalendars(readers[i], p.duties)
 	}
 	or := &reader{file: "obligations.yaml"}
@@ -281,8 +284,12 @@ func (l *Library) assemble(raw *files, readers []*reader, img *image) []error {
 func (l *Library) addRecord(r *reader, p *pack, c *record) {
 	c.pack = p
 	key := c.class + "/" + c.id
+	if !strings.HasPrefix(c.id, p.id+".") && c.id != "" {
+		r.failAt(c.place, "call it "+p.id+"."+c.id, "%s %q does not carry its pack's name", c.class, c.id)
+		return
+	}
 	if l.records[key] != nil {
-		r.failAt(c.place, "begin its name with the pack's id", "%s %q is declared in two packs", c.class, c.id)
+		r.failAt(c.place, "rename one of them", "%s %q is declared twice", c.class, c.id)
 		return
 	}
 	l.records[key] = c

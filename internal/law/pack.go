@@ -11,9 +11,14 @@ import (
 
 // Limits on one pack.
 const (
-	maxRules   = 400
-	maxResults = 16
-	maxStates  = 32
+	maxRules       = 400
+	maxResults     = 16
+	maxStates      = 32
+	maxRecords     = 100
+	maxConditions  = 400
+	maxLists       = 100
+	maxInstruments = 400
+	maxDeclared    = 250
 )
 
 // The kinds of rule.
@@ -155,7 +160,7 @@ func (r *reader) pack(root *yaml.Node, a *atlas) *pack {
 	}
 	treaty := false
 	r.object(root, "the pack",
-		field{"pack", true, func(n *yaml.Node) { p.id = r.name(n, "pack") }},
+		field{"pack", true, func(n *yaml.Node) { p.id = r.packID(n) }},
 		field{"layer", false, func(n *yaml.Node) { treaty = r.choice(n, "layer", "national", layerTreaty) == layerTreaty }},
 		field{"jurisdiction", false, func(n *yaml.Node) {
 			p.jurisdiction = r.str(n, "jurisdiction")
@@ -192,7 +197,34 @@ func (r *reader) pack(root *yaml.Node, a *atlas) *pack {
 			})
 		}})
 	r.layer(root, p, treaty)
+	r.bounds(p)
 	return p
+}
+
+// packID reads the name of a pack. It begins the names of all that the pack
+// declares, so it holds no dot: no pack can then declare what is another's.
+func (r *reader) packID(n *yaml.Node) string {
+	s := r.name(n, "pack")
+	if strings.Contains(s, ".") {
+		r.fail(n, "use letters, digits, '_' and '-'", "pack %q has a dot in its name", s)
+		return ""
+	}
+	return s
+}
+
+// bounds refuses more parts than any law has: each costs every later decision
+// or every later load something.
+func (r *reader) bounds(p *pack) {
+	for _, x := range []struct {
+		what    string
+		n, most int
+	}{{"vehicles, filings and assessments", len(p.records), maxRecords}, {"conditions", len(p.conditions), maxConditions},
+		{"lists", len(p.lists), maxLists}, {"instruments", len(p.instruments), maxInstruments}, {"obligations", len(p.duties), maxDeclared},
+		{"events", len(p.events), maxDeclared}} {
+		if x.n > x.most {
+			r.failAt(p.place, "split the pack", "%d %s are over the limit of %d", x.n, x.what, x.most)
+		}
+	}
 }
 
 // layerTreaty is the layer of a pack of treaties, and stands where a national

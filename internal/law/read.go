@@ -21,6 +21,8 @@ const (
 	maxErrors  = 100 // per file
 	maxName    = 120
 	maxText    = 8000
+	maxNames   = 300    // of one list of names
+	maxItems   = 10_000 // of one list or mapping
 )
 
 // place is where something was written.
@@ -61,6 +63,10 @@ func (r *reader) failAt(p place, fix, format string, args ...any) {
 	}
 	r.errs = append(r.errs, e)
 }
+
+// full says that enough is wrong with the file: what would look for more only
+// costs time.
+func (r *reader) full() bool { return len(r.errs) > maxErrors }
 
 // parse reads exactly one YAML document and refuses what a careful reader
 // could misread: anchors, aliases, merge keys and tags.
@@ -172,8 +178,12 @@ func (r *reader) entries(n *yaml.Node, what string, each func(k, v *yaml.Node)) 
 		r.fail(n, "", "%s must be a mapping, not %s", what, kindName(n))
 		return
 	}
+	if len(n.Content)/2 > maxItems {
+		r.fail(n, "split the file", "%s has more than %d entries", what, maxItems)
+		return
+	}
 	seen := make(map[string]int, len(n.Content)/2)
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	for i := 0; i+1 < len(n.Content) && !r.full(); i += 2 {
 		k := n.Content[i]
 		if k.Kind != yaml.ScalarNode {
 			r.fail(k, "", "a key in %s must be a word", what)
@@ -197,7 +207,14 @@ func (r *reader) list(n *yaml.Node, what string, each func(*yaml.Node)) {
 		r.fail(n, "", "%s must be a list, not %s", what, kindName(n))
 		return
 	}
+	if len(n.Content) > maxItems {
+		r.fail(n, "split the file", "%s has more than %d entries", what, maxItems)
+		return
+	}
 	for _, kid := range n.Content {
+		if r.full() {
+			return
+		}
 		each(kid)
 	}
 }
@@ -254,6 +271,10 @@ func isName(s string) bool {
 
 func (r *reader) names(n *yaml.Node, what string) []string {
 	var out []string
+	if len(n.Content) > maxNames {
+		r.fail(n, "split the list", "%s has more than %d names", what, maxNames)
+		return nil
+	}
 	r.list(n, what, func(kid *yaml.Node) {
 		s := r.name(kid, "a member of "+what)
 		if slices.Contains(out, s) {

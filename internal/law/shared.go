@@ -13,6 +13,7 @@ import (
 // the events from which deadlines run.
 type obligations struct {
 	all    []*ObligationInfo
+	owners []string    // the pack that declares each; "" is obligations.yaml
 	shared []*declared // those of obligations.yaml
 	index  map[string]int
 	events map[string]event
@@ -27,10 +28,18 @@ type declared struct {
 func (r *reader) obligations(root *yaml.Node) *obligations {
 	o := &obligations{index: map[string]int{}, events: map[string]event{}}
 	r.object(root, "the obligations",
-		field{"events", false, func(n *yaml.Node) { o.addEvents(r, r.events(n)) }},
+		field{"events", false, func(n *yaml.Node) { o.addEvents(r, "", r.events(n)) }},
 		field{"obligations", true, func(n *yaml.Node) { o.shared = r.declarations(n) }})
-	o.declare(r, o.shared)
+	o.declare(r, "", o.shared)
 	return o
+}
+
+// owner is the pack that declares an obligation, "" for obligations.yaml.
+func (o *obligations) owner(at int) string {
+	if at < len(o.owners) {
+		return o.owners[at]
+	}
+	return ""
 }
 
 // event is what starts a clock, such as the signature of a contract.
@@ -40,6 +49,7 @@ type event struct {
 	text  corridor.Text
 	at    string // AtAgreement, AtTransfer: a gateway's own event that is this one, or that cannot come before it
 	clock string // each, once, renewed: see Tasks
+	owner string // the pack that declares it; "" is obligations.yaml
 }
 
 func (r *reader) events(n *yaml.Node) []event {
@@ -57,8 +67,9 @@ func (r *reader) events(n *yaml.Node) []event {
 	return out
 }
 
-func (o *obligations) addEvents(r *reader, list []event) {
+func (o *obligations) addEvents(r *reader, owner string, list []event) {
 	for _, e := range list {
+		e.owner = owner
 		if _, dup := o.events[e.id]; dup {
 			r.failAt(e.place, "use the one that is there, or share it in obligations.yaml", "event %q is declared twice", e.id)
 		}
@@ -67,12 +78,20 @@ func (o *obligations) addEvents(r *reader, list []event) {
 }
 
 // checkEvents refuses deadlines that run from an event without words.
-func (o *obligations) checkEvents(r *reader, list []*declared) {
+// A pack's clocks are started by its own events and by those that all share.
+func (o *obligations) checkEvents(r *reader, owner string, list []*declared) {
 	for _, d := range list {
 		if d.Deadline == nil {
 			continue
 		}
-		if _, ok := o.events[d.Deadline.From]; !ok {
+		if r.full() {
+			return
+		}
+		e, ok := o.events[d.Deadline.From]
+		if ok && e.owner != "" && e.owner != owner {
+			r.failAt(d.place, "declare it in this pack under a name of its own", "the deadline of %s runs from event %q, which belongs to pack %s", d.ID, e.id, e.owner)
+		}
+		if !ok {
 			r.failAt(d.place, didYouMean(d.Deadline.From, keys(o.events)), "the deadline of %s runs from the unknown event %q", d.ID, d.Deadline.From)
 		}
 	}
@@ -86,17 +105,18 @@ func (r *reader) declarations(n *yaml.Node) []*declared {
 
 // declare adds obligations to those that all packs share; each id and alias
 // is declared once over all files.
-func (o *obligations) declare(r *reader, list []*declared) {
+func (o *obligations) declare(r *reader, owner string, list []*declared) {
 	for _, d := range list {
 		for _, id := range append([]string{d.ID}, d.Aliases...) {
 			if _, dup := o.index[id]; dup && id != "" {
 				r.failAt(d.place, "use the one that is there, or share it in obligations.yaml", "obligation %q is declared twice", id)
+				continue
 			}
 			o.index[id] = len(o.all)
 		}
-		o.all = append(o.all, d.ObligationInfo)
+		o.all, o.owners = append(o.all, d.ObligationInfo), append(o.owners, owner)
 	}
-	o.checkEvents(r, list)
+	o.checkEvents(r, owner, list)
 }
 
 func (r *reader) obligation(n *yaml.Node) *ObligationInfo {
