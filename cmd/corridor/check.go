@@ -54,6 +54,11 @@ Examples:
   corridor check --from CN --to KZ --facts facts.yaml --lang ru --report assessment.html --report assessment.json \
     --about 'exporter=Tianshan Logistics' --event effect=2026-12-01
 
+  corridor check --from CN --to KZ --facts facts.yaml --date 2026-12-10 --tasks --event effect=2026-12-01 --ics duties.ics
+
+Tasks are the duties that people carry out, with their last days; docs/deadlines.md says how they are counted.
+--event agreement=DAY is the day of the agreement; the transfer is on --date.
+
 An assessment is the decision as a paper to file: facts and where each came from, articles, duties with
 their last days, what is not verified, and how to reproduce it (corridor replay assessment.json).
 
@@ -91,11 +96,7 @@ func (c checkCmd) Run(a *app) error {
 		}
 		g.said = append(g.said, answered(g.flow.Facts, v.Flow.Facts)...)
 	}
-	if c.JSON {
-		err = printJSON(a.stdout, v)
-	} else {
-		err = newAnswer(lib, v, c.Lang).print(a.stdout)
-	}
+	err = c.answer(a, lib, v)
 	if err == nil {
 		err = c.write(a, lib, v.Flow, g.said, c.Lang, c.JSON)
 	}
@@ -103,6 +104,24 @@ func (c checkCmd) Run(a *app) error {
 		return err
 	}
 	return outcomeExit(v.Outcome)
+}
+
+// answer prints the verdict, with its tasks if they are wanted.
+func (c checkCmd) answer(a *app, lib *law.Library, v corridor.Verdict) error {
+	list, err := c.tasks(lib, v)
+	switch {
+	case err != nil:
+	case c.JSON && c.wantsTasks():
+		err = printJSON(a.stdout, verdictTasks{v, list})
+	case c.JSON:
+		err = printJSON(a.stdout, v)
+	default:
+		err = newAnswer(lib, v, c.Lang).print(a.stdout)
+	}
+	if err != nil || !c.wantsTasks() {
+		return err
+	}
+	return c.file(a, newTaskBook(lib, c.Lang), v, list, c.JSON)
 }
 
 // outcomeExit is the exit code that an outcome means.

@@ -20,7 +20,8 @@ func TestCheckSpeaksThreeLanguagesAlike(t *testing.T) {
 	maps.Copy(all, diffTexts())
 	maps.Copy(all, adviseTexts())
 	maps.Copy(all, impactTexts())
-	if len(all) != len(checkTexts())+len(diffTexts())+len(adviseTexts())+len(impactTexts()) {
+	maps.Copy(all, taskTexts())
+	if len(all) != len(taskTexts())+len(checkTexts())+len(diffTexts())+len(adviseTexts())+len(impactTexts()) {
 		t.Error("a key is used twice")
 	}
 	for key, text := range all {

@@ -47,6 +47,7 @@ type cli struct {
 	Reject       rejectCmd       `cmd:"" help:"Reject a negotiation that waits for a person."`
 	Agreements   agreementsCmd   `cmd:"" help:"List agreements."`
 	Impact       impactCmd       `cmd:"" help:"Say what a new edition of the law means for a node's agreements and running transfers."`
+	Tasks        tasksCmd        `cmd:"" help:"Keep what the law leaves to people: duties, deadlines, evidence."`
 	Transfer     transferCmd     `cmd:"" help:"Fetch the data of an agreement."`
 	Transfers    transfersCmd    `cmd:"" help:"List transfers."`
 	Suspend      suspendCmd      `cmd:"" help:"Stop a transfer until it is resumed."`

@@ -19,12 +19,22 @@ type reportFlags struct {
 	Report []string `sep:"none" placeholder:"FILE" help:"Also write a transfer assessment to file: .html to print, .json to replay. May be repeated."`
 	About  []string `sep:"none" placeholder:"LINE=TEXT" help:"A line at the head of the assessment: reference, exporter, importer, dataset or prepared_by. May be repeated."`
 	Event  []string `sep:"none" placeholder:"EVENT=DAY" help:"Day of an event from which deadlines run, such as effect=2026-12-01. May be repeated."`
+	Tasks  bool     `help:"Also list what the law leaves to people as dated tasks."`
+	ICS    string   `name:"ics" placeholder:"FILE" help:"Also write the days of these tasks to a calendar file (iCalendar)."`
 }
 
 // valid refuses before any question is asked what could not be written after.
 func (r reportFlags) valid() error {
-	if len(r.Report) == 0 && len(r.About)+len(r.Event) > 0 {
-		return &corridor.Error{Kind: corridor.Invalid, Where: "--about, --event", Msg: "belong to an assessment", Fix: "name the file to write with --report"}
+	if len(r.Report) == 0 && len(r.About) > 0 {
+		return &corridor.Error{Kind: corridor.Invalid, Where: "--about", Msg: "belongs to an assessment", Fix: "name the file to write with --report"}
+	}
+	if len(r.Report) == 0 && !r.wantsTasks() && len(r.Event) > 0 {
+		return &corridor.Error{Kind: corridor.Invalid, Where: "--event", Msg: "belongs to tasks or to an assessment", Fix: "add --tasks, or name the file to write with --report"}
+	}
+	if r.ICS != "" {
+		if err := free(r.ICS); err != nil {
+			return err
+		}
 	}
 	for _, name := range r.Report {
 		if reportKind(name) == "" {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"corridor/internal/exchange"
 )
 
 // scriptPatience bounds what a script waits for.
@@ -23,6 +25,8 @@ func nodeCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"awaitparked": awaitParkedCmd,
 		"capture":     captureCmd,
 		"replace":     replaceCmd,
+		"capturetask": captureTaskCmd,
+		"awaittask":   awaitTaskCmd,
 	}
 }
 
@@ -99,4 +103,29 @@ func replaceCmd(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s does not hold %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o600))
+}
+
+// captureTaskCmd sets a variable to the task of a node that stands for a duty.
+func captureTaskCmd(ts *testscript.TestScript, _ bool, args []string) {
+	list, err := allPages[exchange.Task](context.Background(), scriptNode(ts, args[1]), "/api/tasks", nil)
+	ts.Check(err)
+	for _, t := range list {
+		if t.Obligation == args[2] && t.Ref == "" {
+			ts.Setenv(args[0], t.ID)
+			return
+		}
+	}
+	ts.Fatalf("%s has no task %s", args[1], args[2])
+}
+
+// awaitTaskCmd waits until a task of a node is in a state.
+func awaitTaskCmd(ts *testscript.TestScript, _ bool, args []string) {
+	var t exchange.Task
+	for deadline := time.Now().Add(scriptPatience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		ts.Check(scriptNode(ts, args[0]).get(context.Background(), "/api/tasks/"+url.PathEscape(args[1]), nil, &t))
+		if t.State == args[2] {
+			return
+		}
+	}
+	ts.Fatalf("the task is %s, not %s", t.State, args[2])
 }
