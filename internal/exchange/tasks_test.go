@@ -30,7 +30,7 @@ func asks(id, side, instrument, inForce string, obligations ...string) string {
 
 const (
 	filing = "file_contract_with_provincial_cac_10_working_days"
-	tell   = "notify_subject_3_working_days"
+	tell   = "notify_subject_of_third_party_transfer"
 	breach = "report_breach_24h_72h"
 	yearly = "review_ai_risk_yearly"
 	keep   = "keep_provision_records_3y"
@@ -150,7 +150,7 @@ func TestAnAgreementLeavesTasksThatTransfersMove(t *testing.T) {
 			told = append(told, x)
 		}
 	}
-	if len(told) != 2 || day(told[0].Due) != "2027-03-04" || told[0].State != exchange.TaskOpen {
+	if len(told) != 2 || day(told[0].Due) != "2027-03-08" || told[0].State != exchange.TaskOpen {
 		t.Errorf("each transfer is to be told of: %+v", told)
 	}
 	if x := cn.task(keep, ""); x.State != exchange.TaskOpen || day(x.Due) != "2030-03-01" {
