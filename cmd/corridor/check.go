@@ -283,6 +283,14 @@ func packFS(dir string) (fs.FS, error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, &corridor.Error{Kind: corridor.Invalid, Where: dir, Msg: "is not a directory", Fix: "name a directory with rule packs, laid out as in docs/pack-format.md"}
 	}
+	if _, err := os.Stat(filepath.Join(dir, configFile)); err == nil { // a node, with what is installed there
+		cfg, err := loadConfig(dir)
+		if err != nil {
+			return nil, err
+		}
+		fsys, _, err := cfg.packStore().inUse()
+		return fsys, err
+	}
 	return os.DirFS(dir), nil
 }
 

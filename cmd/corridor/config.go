@@ -35,6 +35,8 @@ type config struct {
 	Keys          string   `yaml:"keys" help:"Directory of the private keys, mode 0700, files 0600."`
 	Token         string   `yaml:"token" help:"File that holds the bearer token of the management API, mode 0600. Empty: the management API is off."`
 	Peers         string   `yaml:"peers" help:"File with the participants that this node knows; anybody else is refused. Edited by corridor peers add; read again when it changes."`
+	Packs         string   `yaml:"packs" help:"Directory of the rule packs that corridor packs install put here. Without any, the node decides with those of the program."`
+	Publishers    string   `yaml:"publishers" help:"File with those who may publish rule packs, and for which jurisdictions. Without it, none can be installed."`
 	Inbox         string   `yaml:"inbox" help:"Directory for files received from peers: INBOX/AGREEMENT/NAME."`
 	WitnessPolicy string   `yaml:"witness_policy" help:"File with the witnesses that cosign this node's log, in the format of C2SP tlog-policy. Empty: no witness is asked."`
 	Assume        string   `yaml:"assume" help:"Assumption profile for facts that nobody gave (see corridor packs show). Empty: nothing is assumed, and a flow with an open question is refused with the question."`
@@ -49,7 +51,7 @@ type config struct {
 // defaults gives every field its meaning where the file is silent.
 func defaults() config {
 	return config{Listen: "127.0.0.1:8181", Database: "node.db", Keys: "keys", Token: "admin.token",
-		Peers: "peers.yaml", Inbox: "inbox", LogLevel: "info"}
+		Peers: "peers.yaml", Packs: "packs", Publishers: "publishers.yaml", Inbox: "inbox", LogLevel: "info"}
 }
 
 const configFile = "config.yaml"
@@ -166,8 +168,8 @@ func (c *config) check(path string) error {
 		return bad("tls_cert", "tls_cert and tls_key belong together", "give both or none")
 	case c.URL != "" && !strings.HasPrefix(c.URL, "https://") && !strings.HasPrefix(c.URL, "http://"):
 		return bad("url", fmt.Sprintf("%q is not a web address", c.URL), "write it like https://gateway.example.org")
-	case c.Database == "" || c.Keys == "" || c.Inbox == "" || c.Peers == "":
-		return bad("database", "database, keys, inbox and peers each need a place", "remove the line to use the default")
+	case c.Database == "" || c.Keys == "" || c.Inbox == "" || c.Peers == "" || c.Packs == "" || c.Publishers == "":
+		return bad("database", "database, keys, inbox, peers, packs and publishers each need a place", "remove the line to use the default")
 	case !slices.Contains(logLevels, c.LogLevel):
 		return bad("log_level", fmt.Sprintf("%q is not a level", c.LogLevel), "use one of "+strings.Join(logLevels, ", "))
 	}

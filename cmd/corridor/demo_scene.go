@@ -171,7 +171,7 @@ func (d *demo) openParty(p, other *party) error {
 	if err != nil {
 		return unwritable(p.cfg.dir, err)
 	}
-	if p.running, err = openNode(d.ctx, p.cfg, d.scene.rules, slog.New(slog.NewJSONHandler(log, nil))); err != nil {
+	if p.running, err = openNode(d.ctx, p.cfg, d.scene.rules, nil, slog.New(slog.NewJSONHandler(log, nil))); err != nil {
 		return errors.Join(err, log.Close())
 	}
 	d.scene.group.Go(func() error { return errors.Join(p.run(d.scene.ctx, p.listener), log.Close()) })

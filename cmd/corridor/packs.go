@@ -21,6 +21,13 @@ type packsCmd struct {
 	Calendar packsCalendarCmd `cmd:"" help:"List coming changes of the law."`
 	Due      packsDueCmd      `cmd:"" help:"Say by which day a duty has to be done."`
 	Export   packsExportCmd   `cmd:"" help:"Write the built-in rule packs to a directory."`
+
+	Keygen    packsKeygenCmd    `cmd:"" help:"Make a key to sign rule packs with."`
+	Sign      packsSignCmd      `cmd:"" help:"Make a signed edition of a rule pack."`
+	Verify    packsVerifyCmd    `cmd:"" help:"Check a signed edition of a rule pack."`
+	Install   packsInstallCmd   `cmd:"" help:"Put a signed edition of a rule pack in use in a node."`
+	Installed packsInstalledCmd `cmd:"" help:"List the editions that were installed into a node."`
+	Rollback  packsRollbackCmd  `cmd:"" help:"Put the edition before back in use."`
 }
 
 type packsLintCmd struct {

@@ -2,12 +2,11 @@ package main
 
 import (
 	"bytes"
-
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"time"
 
 	"corridor"
 	"corridor/internal/law"
@@ -45,12 +44,15 @@ func (e *edition) files() (fs.FS, error) {
 	info, err := os.Stat(e.name)
 	switch {
 	case err != nil:
-		return nil, &corridor.Error{Kind: corridor.Invalid, Where: e.name, Msg: "is not there", Fix: "name a directory with rule packs, one pack's directory or file, or builtin"}
+		return nil, &corridor.Error{Kind: corridor.Invalid, Where: e.name, Msg: "is not there", Fix: "name a directory with rule packs, one pack's directory, file or signed edition, or builtin"}
 	case !info.IsDir():
 		return e.onePack(e.name)
 	}
 	if _, err := os.Stat(filepath.Join(e.name, "vocabulary.yaml")); err == nil {
 		return os.DirFS(e.name), nil
+	}
+	if _, err := os.Stat(filepath.Join(e.name, configFile)); err == nil {
+		return packFS(e.name)
 	}
 	if _, err := os.Stat(filepath.Join(e.name, "pack.yaml")); err == nil {
 		return e.onePack(filepath.Join(e.name, "pack.yaml"))
@@ -72,81 +74,25 @@ func (e *edition) onePack(file string) (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
+	base := packs.FS()
+	if bytes.HasPrefix(data, []byte("{")) { // an edition as its publisher signed it
+		signed, err := law.DecodeEdition(data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		e.only = signed.Manifest.Pack
+		return law.Overlay(base, map[string]map[string][]byte{e.only: signed.Files}), nil
+	}
 	found := packName.FindSubmatch(data)
 	if found == nil {
 		return nil, &corridor.Error{Kind: corridor.Invalid, Where: file, Msg: "does not say which pack it is", Fix: "begin it with  pack: cc"}
 	}
 	e.only = string(found[1])
-	base := packs.FS()
 	around := filepath.Dir(filepath.Dir(file))
 	if _, err := os.Stat(filepath.Join(around, "vocabulary.yaml")); err == nil {
 		base = os.DirFS(around)
 	}
-	return overlay{base, e.only, data}, nil
-}
-
-// overlay is a file system of packs in which one pack is another one. The
-// cases of the pack that is covered are not its cases, and are left out.
-type overlay struct {
-	base fs.FS
-	dir  string
-	pack []byte
-}
-
-// Open implements fs.FS.
-func (o overlay) Open(name string) (fs.File, error) {
-	switch name {
-	case o.dir + "/pack.yaml":
-		return &memFile{bytes.NewReader(o.pack), memInfo{"pack.yaml", int64(len(o.pack)), false}}, nil
-	case o.dir + "/cases.yaml":
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-	}
-	return o.base.Open(name)
-}
-
-// ReadDir implements fs.ReadDirFS.
-func (o overlay) ReadDir(name string) ([]fs.DirEntry, error) {
-	list, err := fs.ReadDir(o.base, name)
-	if err != nil || name != "." {
-		return list, err
-	}
-	for _, d := range list {
-		if d.Name() == o.dir {
-			return list, nil
-		}
-	}
-	return append(list, fs.FileInfoToDirEntry(memInfo{o.dir, 0, true})), nil
-}
-
-type memFile struct {
-	*bytes.Reader
-	info memInfo
-}
-
-// Stat implements fs.File.
-func (f *memFile) Stat() (fs.FileInfo, error) { return f.info, nil }
-
-// Close implements fs.File.
-func (f *memFile) Close() error { return nil }
-
-type memInfo struct {
-	name string
-	size int64
-	dir  bool
-}
-
-func (i memInfo) Name() string       { return i.name }
-func (i memInfo) Size() int64        { return i.size }
-func (i memInfo) ModTime() time.Time { return time.Time{} }
-func (i memInfo) IsDir() bool        { return i.dir }
-func (i memInfo) Sys() any           { return nil }
-
-// Mode implements fs.FileInfo.
-func (i memInfo) Mode() fs.FileMode {
-	if i.dir {
-		return fs.ModeDir | 0o555
-	}
-	return 0o444
+	return law.Overlay(base, map[string]map[string][]byte{e.only: {"pack.yaml": data}}), nil
 }
 
 // limits gives what a comparison is limited to: what was asked for, or the

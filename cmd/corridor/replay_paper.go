@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"corridor"
@@ -14,7 +15,7 @@ import (
 type replayCmd struct {
 	File  string `arg:"" help:"An assessment (check --report out.json) or a decision (check --json); - reads standard input."`
 	JSON  bool   `name:"json" help:"Print one JSON object."`
-	Packs string `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`
+	Packs string `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in, or all that were ever in use in a node directory."`
 }
 
 // Help is the long help with examples.
@@ -51,7 +52,7 @@ func (c replayCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	lib, err := loadPacks(c.Packs)
+	lib, err := c.library(data)
 	if err != nil {
 		return err
 	}
@@ -74,6 +75,26 @@ func (c replayCmd) Run(a *app) error {
 		return exit(exitFailed)
 	}
 	return err
+}
+
+// library loads the packs to decide with. A node directory brings every
+// edition that was ever in use there.
+func (c replayCmd) library(data []byte) (*law.Library, error) {
+	if _, err := os.Stat(filepath.Join(c.Packs, configFile)); c.Packs == "" || err != nil {
+		return loadPacks(c.Packs)
+	}
+	cfg, err := loadConfig(c.Packs)
+	if err != nil {
+		return nil, err
+	}
+	var file struct {
+		Packs   []corridor.PackRef `json:"packs"`
+		Verdict struct {
+			Packs []corridor.PackRef `json:"packs"`
+		} `json:"verdict"`
+	}
+	_ = json.Unmarshal(data, &file) // what cannot be read is refused by replay
+	return cfg.packStore().library(append(file.Packs, file.Verdict.Packs...))
 }
 
 // replay decides what a file decided and holds the two against each other.

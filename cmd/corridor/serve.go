@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"corridor"
-	"corridor/packs"
 )
 
 // serveCmd runs a node.
@@ -43,11 +42,11 @@ func (c serveCmd) Run(a *app) error {
 		return err
 	}
 	defer l.Close()
-	rules, err := compilePacks(packs.FS(), imageDir(filepath.Join(c.Dir, "cache")))
+	rules, signed, err := cfg.packStore().load(imageDir(filepath.Join(c.Dir, "cache")))
 	if err != nil {
 		return err
 	}
-	n, err := openNode(a.ctx, cfg, rules, log)
+	n, err := openNode(a.ctx, cfg, rules, signed, log)
 	if err != nil {
 		return err
 	}

@@ -76,7 +76,7 @@ func TestNodeWithACertificateServesHTTPSAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := openNode(t.Context(), cfg, rules, slog.New(slog.DiscardHandler))
+	n, err := openNode(t.Context(), cfg, rules, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

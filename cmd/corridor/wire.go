@@ -39,6 +39,7 @@ type running struct {
 	secret   []byte // of the data plane
 	db       *store.DB
 	law      *law.Library
+	signed   map[string]exchange.PackInUse // the signed editions among them
 	peers    *peerList
 	client   *http.Client
 	resolver *identity.Resolver
@@ -51,8 +52,8 @@ type running struct {
 // openNode puts a node together. The order matters: keys before anything
 // that signs, the database before the log, the log before the exchange, and
 // the handler last, so that nothing answers before everything is there.
-func openNode(ctx context.Context, cfg config, rules *law.Library, log *slog.Logger) (*running, error) {
-	n := &running{cfg: cfg, law: rules, log: log, peers: &peerList{path: cfg.path(cfg.Peers)}}
+func openNode(ctx context.Context, cfg config, rules *law.Library, signed map[string]exchange.PackInUse, log *slog.Logger) (*running, error) {
+	n := &running{cfg: cfg, law: rules, signed: signed, log: log, peers: &peerList{path: cfg.path(cfg.Peers)}}
 	for _, step := range []func(context.Context) error{
 		n.openKeys,     // 1. who we are
 		n.openDatabase, // 2. what we know
@@ -196,7 +197,7 @@ func (n *running) openExchange(context.Context) error {
 	n.exchange, err = exchange.New(exchange.Config{
 		Self: corridor.Participant{DID: n.cfg.DID, Name: n.cfg.Name, Jurisdiction: n.cfg.Jurisdiction, Type: n.cfg.Type, Traits: n.cfg.Traits, Flags: n.cfg.Flags},
 		Base: n.base + server.Base, DataBase: n.base + dataPath, Inbox: n.cfg.path(n.cfg.Inbox),
-		DB: n.db, Ledger: n.ledger, Law: n.law, Signer: n.keys.National, Directory: n.peers, Resolver: n.resolver, Token: n.tokens.Issue,
+		DB: n.db, Ledger: n.ledger, Law: n.law, Editions: n.signed, Signer: n.keys.National, Directory: n.peers, Resolver: n.resolver, Token: n.tokens.Issue,
 		HTTP: n.client, Streams: identity.Guard{AllowPrivate: n.cfg.AllowPrivate}.Client(), Guard: n.guard().Check, StreamKey: n.secret, Policy: policy, Assume: n.cfg.Assume, Log: n.log,
 		Manual: exchange.Manual{Agree: slices.Contains(n.cfg.Manual, "agree"), Verify: slices.Contains(n.cfg.Manual, "verify"),
 			Start: slices.Contains(n.cfg.Manual, "start"), Fetch: slices.Contains(n.cfg.Manual, "fetch")},

@@ -39,7 +39,7 @@ var tasksSchema string
 
 // Migrations lists the tables of this room.
 var Migrations = []store.Migration{{Room: "exchange", Version: 1, SQL: schema}, {Room: "exchange", Version: 2, SQL: reviewsSchema},
-	{Room: "exchange", Version: 3, SQL: tasksSchema}}
+	{Room: "exchange", Version: 3, SQL: tasksSchema}, {Room: "packs", Version: 1, SQL: packsSchema}}
 
 // Manual names the steps that a person does. The zero value lets the node do
 // all that the law allows.
@@ -60,7 +60,8 @@ type Config struct {
 	DB        *store.DB
 	Ledger    *ledger.Log
 	Law       *law.Library
-	Signer    identity.Signer // signs decisions, agreements and receipts
+	Editions  map[string]PackInUse // the signed editions among the packs of Law, by pack
+	Signer    identity.Signer      // signs decisions, agreements and receipts
 	Directory identity.Directory
 	Resolver  *identity.Resolver
 	// Token makes a token for a peer (identity.Tokens.Issue).
@@ -155,6 +156,9 @@ func New(c Config) (*Service, error) {
 // ctx ends. It begins with what an earlier run left: parked negotiations stay
 // parked, messages are sent again, and half-received files go on.
 func (s *Service) Run(ctx context.Context) error {
+	if err := s.logPacks(ctx); err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return s.db.RunOutbox(ctx, store.Outbox{Deliver: s.deliver, Failed: s.failed, First: 200 * time.Millisecond, Workers: 16})

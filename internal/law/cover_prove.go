@@ -255,5 +255,5 @@ func (p *prover) lifted(g *goal, i int) string {
 
 // splits says whether any edition of a list names a state.
 func (l *countryList) splits() bool {
-	return slices.ContainsFunc(l.editions, func(e edition) bool { return e.codes.count() > 0 })
+	return slices.ContainsFunc(l.editions, func(e listEdition) bool { return e.codes.count() > 0 })
 }

@@ -62,10 +62,10 @@ type countryList struct {
 	place
 	name     string
 	title    corridor.Text
-	editions []edition
+	editions []listEdition
 }
 
-type edition struct {
+type listEdition struct {
 	place
 	period
 	codes  bitset256
@@ -285,7 +285,7 @@ func (r *reader) countryList(k, n *yaml.Node, a *atlas) *countryList {
 	r.object(n, "a list",
 		field{"title", true, func(n *yaml.Node) { l.title = r.text(n, "title") }},
 		field{"editions", true, func(n *yaml.Node) {
-			r.list(n, "editions", func(n *yaml.Node) { l.editions = append(l.editions, r.edition(n, a)) })
+			r.list(n, "editions", func(n *yaml.Node) { l.editions = append(l.editions, r.listEdition(n, a)) })
 		}})
 	for i, e := range l.editions {
 		if i > 0 && (l.editions[i-1].to == 0 || l.editions[i-1].to >= e.from) {
@@ -295,8 +295,8 @@ func (r *reader) countryList(k, n *yaml.Node, a *atlas) *countryList {
 	return l
 }
 
-func (r *reader) edition(n *yaml.Node, a *atlas) edition {
-	e := edition{place: r.at(n)}
+func (r *reader) listEdition(n *yaml.Node, a *atlas) listEdition {
+	e := listEdition{place: r.at(n)}
 	r.object(n, "an edition",
 		field{"from", true, func(n *yaml.Node) { e.from = r.date(n, "from") }},
 		field{"to", false, func(n *yaml.Node) { e.to = r.date(n, "to") }},

@@ -125,6 +125,8 @@ func withReason[A any](call func(context.Context, string, string) (A, error)) fu
 
 func (s *server) status(q *request) (any, error) { return called(s.x.Status(q.ctx)) }
 
+func (s *server) packs(*request) (any, error) { return page{Items: s.x.PacksInUse()}, nil }
+
 func (s *server) peers(*request) (any, error) { return page{Items: s.x.Peers()}, nil }
 
 func (s *server) peerCatalogue(q *request) (any, error) {

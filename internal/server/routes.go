@@ -52,6 +52,7 @@ func (s *server) routes() []route {
 
 		// for the operator: docs/management-api.md
 		{pattern: "GET /api/status", kind: admin, call: s.status},
+		{pattern: "GET /api/packs", kind: admin, call: s.packs},
 		{pattern: "GET /api/peers", kind: admin, call: s.peers},
 		{pattern: "GET /api/catalogue", kind: admin, call: s.peerCatalogue},
 		{pattern: "GET /api/datasets", kind: admin, call: list(x.Datasets)},

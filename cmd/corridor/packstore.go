@@ -1,0 +1,422 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"corridor"
+	"corridor/internal/exchange"
+	"corridor/internal/law"
+	"corridor/packs"
+)
+
+// packStore keeps the editions of rule packs that an operator installed into
+// a node directory: every edition for good, under its own digest, so that old
+// decisions can be replayed, and one file that says which are in use.
+type packStore struct {
+	dir        string // <node>/packs
+	publishers string // file of the publishers
+}
+
+// installedPacks is the file of what is in use.
+type installedPacks struct {
+	Format string                   `json:"format"`
+	Packs  map[string]installedPack `json:"packs"`
+}
+
+type installedPack struct {
+	Edition  string             `json:"edition"` // empty: the pack of the program again
+	Version  string             `json:"version,omitempty"`
+	Digest   string             `json:"digest,omitempty"` // that decisions quote
+	Signers  []string           `json:"signers,omitempty"`
+	Since    string             `json:"since"`
+	Previous []previousPackInfo `json:"previous,omitempty"` // latest first
+}
+
+type previousPackInfo struct {
+	Edition string `json:"edition"`
+	Version string `json:"version,omitempty"`
+	Digest  string `json:"digest,omitempty"`
+	Until   string `json:"until"`
+}
+
+const (
+	storeFormat = "corridor-pack-store/1"
+	inUseFile   = "in-use.json"
+	editionExt  = ".corridor-pack"
+	maxPrevious = 200
+)
+
+func (c *config) packStore() packStore {
+	return packStore{dir: c.path(c.Packs), publishers: c.path(c.Publishers)}
+}
+
+// read gives what is in use; nothing where nothing was installed.
+func (s packStore) read() (installedPacks, error) {
+	in := installedPacks{Format: storeFormat, Packs: map[string]installedPack{}}
+	data, err := readRegular(filepath.Join(s.dir, inUseFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return in, nil
+	}
+	if err != nil {
+		return in, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&in); err != nil || in.Format != storeFormat || in.Packs == nil {
+		return in, &corridor.Error{Kind: corridor.Invalid, Where: filepath.Join(s.dir, inUseFile), Msg: "cannot be read",
+			Fix: "restore it from a backup, or move it away: the packs of the program are used then", Err: err}
+	}
+	return in, nil
+}
+
+// readRegular reads a file of bounded size that is no link.
+func readRegular(path string) ([]byte, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, corridor.E(corridor.Invalid, "%w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > law.MaxEdition {
+		return nil, &corridor.Error{Kind: corridor.Invalid, Where: path, Msg: fmt.Sprintf("is no plain file of at most %d bytes", law.MaxEdition)}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, corridor.E(corridor.Invalid, "%w", err)
+	}
+	return data, nil
+}
+
+// write replaces the file of what is in use in one step.
+func (s packStore) write(in installedPacks) error {
+	data, err := json.MarshalIndent(in, "", "  ")
+	if err != nil {
+		return corridor.E(corridor.Internal, "%w", err)
+	}
+	return replaceFile(filepath.Join(s.dir, inUseFile), append(data, '\n'))
+}
+
+// replaceFile writes a file in one step, over one that may be there.
+func replaceFile(path string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".corridor-*")
+	if err != nil {
+		return corridor.E(corridor.Invalid, "%w", err)
+	}
+	_, err = tmp.Write(data)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		os.Remove(tmp.Name())
+		return corridor.E(corridor.Invalid, "%s: %w", path, err)
+	}
+	return nil
+}
+
+func (s packStore) path(id string) string {
+	return filepath.Join(s.dir, "editions", strings.ReplaceAll(id, ":", "-")+editionExt)
+}
+
+// edition reads a kept edition and holds it against its name.
+func (s packStore) edition(id string) (*law.Edition, error) {
+	e, err := readEdition(s.path(id))
+	if err != nil {
+		return nil, err
+	}
+	if e.ID() != id {
+		return nil, &corridor.Error{Kind: corridor.Invalid, Where: s.path(id), Msg: "is the edition " + e.ID() + ", not the one that its name says", Fix: "install the edition again"}
+	}
+	return e, nil
+}
+
+func readEdition(path string) (*law.Edition, error) {
+	data, err := readRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	e, err := law.DecodeEdition(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return e, nil
+}
+
+// trusted reads the publishers. Nobody is trusted where there is no file.
+func (s packStore) trusted() (*law.Publishers, error) { return readPublishers(s.publishers) }
+
+func readPublishers(path string) (*law.Publishers, error) {
+	data, err := readRegular(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &corridor.Error{Kind: corridor.NotFound, Where: path, Msg: "there is no file of publishers, so that nobody is trusted to publish rule packs",
+			Fix: "write one, as docs/pack-trust.md shows"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return law.ParsePublishers(path, data)
+}
+
+// inUse gives the files of all packs that the node decides with, and which of
+// them are signed editions. Their signatures and their digests are checked
+// each time: a publisher that is no longer trusted stops the node.
+func (s packStore) inUse() (fs.FS, map[string]exchange.PackInUse, error) {
+	in, err := s.read()
+	if err != nil {
+		return nil, nil, err
+	}
+	over, signed := map[string]map[string][]byte{}, map[string]exchange.PackInUse{}
+	for id, p := range in.Packs {
+		if p.Edition == "" {
+			continue
+		}
+		e, err := s.edition(p.Edition)
+		if err != nil {
+			return nil, nil, err
+		}
+		pubs, err := s.trusted()
+		if err != nil {
+			return nil, nil, err
+		}
+		signers, err := pubs.Check(e)
+		if err != nil {
+			return nil, nil, &corridor.Error{Kind: corridor.Forbidden, Where: s.path(p.Edition), Msg: "the installed edition of " + id + " is no longer trusted: " + err.Error(),
+				Fix: "list its publisher again, or run: corridor packs rollback " + id, Err: err}
+		}
+		over[id], signed[id] = e.Files, exchange.PackInUse{Edition: p.Edition, Signers: signers}
+	}
+	if len(over) == 0 {
+		return packs.FS(), nil, nil
+	}
+	return law.Overlay(packs.FS(), over), signed, nil
+}
+
+// load compiles the packs in use. Where the program has changed since an
+// edition was installed, so that decisions would quote another digest, the
+// edition is let in anew: with what all packs share now, its cases must pass.
+func (s packStore) load(cache law.Cache) (*law.Library, map[string]exchange.PackInUse, error) {
+	fsys, signed, err := s.inUse()
+	if err != nil {
+		return nil, nil, err
+	}
+	lib, err := compilePacks(fsys, cache)
+	if err != nil {
+		return nil, nil, corridor.E(corridor.Invalid, "the rule packs cannot be used:\n%w", err)
+	}
+	if len(signed) == 0 {
+		return lib, nil, nil
+	}
+	return lib, signed, s.still(fsys, lib, signed)
+}
+
+func (s packStore) still(fsys fs.FS, lib *law.Library, signed map[string]exchange.PackInUse) error {
+	in, err := s.read()
+	if err != nil {
+		return err
+	}
+	pubs, err := s.trusted()
+	if err != nil {
+		return err
+	}
+	for _, p := range lib.Packs() {
+		if _, ours := signed[p.ID]; !ours || in.Packs[p.ID].Digest == p.Digest {
+			continue
+		}
+		e, err := s.edition(in.Packs[p.ID].Edition)
+		if err != nil {
+			return err
+		}
+		if _, err := law.Admit(fsys, e, pubs); err != nil {
+			return fmt.Errorf("the installed edition of %s does not fit this version of the program; get a newer edition, or run: corridor packs rollback %s: %w", p.ID, p.ID, err)
+		}
+	}
+	return nil
+}
+
+// install lets an edition in and puts it in use.
+func (s packStore) install(e *law.Edition, older bool, now time.Time) (*law.Admitted, error) {
+	pubs, err := s.trusted()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := pubs.Check(e); err != nil { // before anything of it is understood
+		return nil, err
+	}
+	in, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	fsys, _, err := s.inUse()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.newer(fsys, in, e, older); err != nil {
+		return nil, err
+	}
+	got, err := law.Admit(fsys, e, pubs)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.keep(e); err != nil {
+		return nil, err
+	}
+	m := e.Manifest
+	s.put(&in, m.Pack, installedPack{Edition: e.ID(), Version: m.Version, Digest: got.Digest, Signers: got.Signers}, now)
+	return got, s.write(in)
+}
+
+// put makes a pack the one in use and remembers the one before.
+func (s packStore) put(in *installedPacks, id string, p installedPack, now time.Time) {
+	p.Since = now.UTC().Format(time.RFC3339)
+	if old, ok := in.Packs[id]; ok {
+		p.Previous = append([]previousPackInfo{{old.Edition, old.Version, old.Digest, p.Since}}, old.Previous...)
+		p.Previous = p.Previous[:min(len(p.Previous), maxPrevious)]
+	}
+	in.Packs[id] = p
+}
+
+// newer refuses an edition that is older than the pack in use, and one that
+// calls itself by a version that was already something else.
+func (s packStore) newer(fsys fs.FS, in installedPacks, e *law.Edition, older bool) error {
+	m := e.Manifest
+	used := in.Packs[m.Pack]
+	if used.Edition == e.ID() {
+		return &corridor.Error{Kind: corridor.Conflict, Msg: "this edition of " + m.Pack + " is already in use"}
+	}
+	for _, p := range append([]previousPackInfo{{used.Edition, used.Version, used.Digest, ""}}, used.Previous...) {
+		if p.Edition != "" && p.Edition != e.ID() && p.Version == m.Version && !older {
+			return &corridor.Error{Kind: corridor.Conflict, Msg: fmt.Sprintf("another edition of %s was installed as version %s before: %s", m.Pack, m.Version, p.Edition),
+				Why: "a publisher that gives one version twice may show different law to different nodes", Fix: "ask the publisher for a new version, or insist with --allow-older"}
+		}
+	}
+	version, err := s.versionInUse(fsys, m.Pack)
+	if err != nil || version == "" || older {
+		return err
+	}
+	order, err := law.CompareVersions(m.Version, version)
+	if err != nil {
+		return err
+	}
+	if order < 0 || order == 0 && used.Edition != "" {
+		return &corridor.Error{Kind: corridor.Conflict, Msg: fmt.Sprintf("version %s of %s is in use, and this edition is %s", version, m.Pack, m.Version),
+			Why: "older law must not come back unnoticed", Fix: "insist with --allow-older"}
+	}
+	return nil
+}
+
+func (s packStore) versionInUse(fsys fs.FS, id string) (string, error) {
+	lib, err := compilePacks(fsys, userImages())
+	if err != nil {
+		return "", err
+	}
+	for _, p := range lib.Packs() {
+		if p.ID == id {
+			return p.Version, nil
+		}
+	}
+	return "", nil
+}
+
+// keep writes an edition under its own digest. One with more signatures takes
+// the place of itself.
+func (s packStore) keep(e *law.Edition) error {
+	data, err := e.Encode()
+	if err != nil {
+		return err
+	}
+	to := s.path(e.ID())
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return corridor.E(corridor.Invalid, "%w", err)
+	}
+	return replaceFile(to, data)
+}
+
+// rollback puts the edition before back in use, or the pack of the program.
+func (s packStore) rollback(id string, now time.Time) (installedPack, error) {
+	in, err := s.read()
+	if err != nil {
+		return installedPack{}, err
+	}
+	used, ok := in.Packs[id]
+	if !ok || used.Edition == "" {
+		return used, &corridor.Error{Kind: corridor.NotFound, Msg: fmt.Sprintf("no edition of %q is installed here", id), Fix: "corridor packs installed lists what is"}
+	}
+	var to installedPack
+	if len(used.Previous) > 0 && used.Previous[0].Edition != "" {
+		before := used.Previous[0]
+		e, err := s.edition(before.Edition)
+		if err != nil {
+			return to, err
+		}
+		pubs, err := s.trusted()
+		if err != nil {
+			return to, err
+		}
+		signers, err := pubs.Check(e)
+		if err != nil {
+			return to, err
+		}
+		to = installedPack{Edition: before.Edition, Version: before.Version, Digest: before.Digest, Signers: signers}
+	}
+	s.put(&in, id, to, now)
+	return in.Packs[id], s.write(in)
+}
+
+// kept finds the kept editions whose packs a decision may rest on.
+func (s packStore) kept() ([]*law.Edition, error) {
+	names, err := filepath.Glob(filepath.Join(s.dir, "editions", "*"+editionExt))
+	if err != nil {
+		return nil, corridor.E(corridor.Internal, "%w", err)
+	}
+	var out []*law.Edition
+	for _, n := range names {
+		e, err := readEdition(n)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// library loads the packs that a decision names by their digests: those in
+// use, and for the others the kept edition that decides under that digest.
+func (s packStore) library(refs []corridor.PackRef) (*law.Library, error) {
+	fsys, _, err := s.inUse()
+	if err != nil {
+		return nil, err
+	}
+	lib, err := compilePacks(fsys, userImages())
+	if err != nil {
+		return nil, err
+	}
+	kept, err := s.kept()
+	if err != nil {
+		return nil, err
+	}
+	over := map[string]map[string][]byte{}
+	for _, ref := range refs {
+		if present(lib, ref) {
+			continue
+		}
+		for _, e := range kept {
+			if e.Manifest.Pack == ref.ID && e.Manifest.Digest == ref.Digest {
+				over[ref.ID] = e.Files
+			}
+		}
+		if own, err := law.Load(packs.FS()); err == nil && over[ref.ID] == nil && present(own, ref) {
+			if over[ref.ID], err = law.PackFiles(packs.FS(), ref.ID); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(over) == 0 {
+		return lib, nil
+	}
+	return compilePacks(law.Overlay(fsys, over), userImages())
+}
