@@ -167,7 +167,9 @@ func (s *Service) TaskByID(ctx context.Context, id string) (Task, error) {
 	return list[0], nil
 }
 
-// ourDuties picks what this side owes of what the decisions ask for.
+// ourDuties picks what this side owes of what the decisions ask for. The
+// provider keeps what either side owes before the transfer: it may not let
+// data go without.
 func ourDuties(role dsp.Role, decisions ...corridor.Decision) []corridor.Obligation {
 	us := "exporter"
 	if role == dsp.Consumer {
@@ -176,7 +178,7 @@ func ourDuties(role dsp.Role, decisions ...corridor.Decision) []corridor.Obligat
 	out := []corridor.Obligation{}
 	for _, d := range decisions {
 		for _, o := range d.Duties {
-			if !byPlane(o.Stage) && (o.Owner == us || o.Owner == "both") {
+			if !byPlane(o.Stage) && (o.Owner == us || o.Owner == "both" || role == dsp.Provider && o.When == "before") {
 				o.Rules = nil
 				out = append(out, o)
 			}

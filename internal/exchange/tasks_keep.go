@@ -216,7 +216,11 @@ func (s *Service) moveTasks(ctx context.Context, tx *store.Tx, agreement string,
 
 // clock takes over when a task's clock started, if that is better known now,
 // or binds harder: earlier for what is to be done, later for what is kept.
+// Keeping that had ended begins again with what is new.
 func (t *Task) clock(x law.Task, told bool) bool {
+	if t.State == TaskEnded && x.Until && x.From > t.From {
+		t.State, t.Given = TaskOpen, false
+	}
 	harder := !t.Given && t.Presumed == x.Presumed && (!x.Until && x.From < t.From || x.Until && x.From > t.From)
 	if !t.unfinished() || !told && t.From != 0 && !(t.Presumed && !x.Presumed) && !harder {
 		return false

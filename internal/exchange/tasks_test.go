@@ -348,6 +348,40 @@ func TestANodeThatWasDownSaysOnceWhatIsOverdue(t *testing.T) {
 	cn.untilTask("retain_pipia_3y", "", exchange.TaskEnded)
 }
 
+func TestKeepingThatHadEndedBeginsAgainWithANewTransfer(t *testing.T) {
+	cn, kz, time0, agreement := agreedOn(t, "2027-03-01T09:00:00Z")
+	kz.carried(agreement)
+	cn.stop()
+	time0.set(at(t, "2030-03-02T09:00:00Z"))
+	cn.start()
+	cn.untilTask(keep, "", exchange.TaskEnded)
+	if tr := kz.carried(agreement); tr.State != dsp.Completed {
+		t.Fatalf("%s %v", tr.State, tr.Reason)
+	}
+	if x := cn.task(keep, ""); x.State != exchange.TaskOpen || day(x.Due) != "2033-03-02" {
+		t.Errorf("%s until %s", x.State, day(x.Due))
+	}
+}
+
+func TestTheProviderKeepsWhatTheRecipientOwesBefore(t *testing.T) {
+	cn, kz, time0, agreement := agreedOn(t, "2027-02-26T09:00:00Z", asks("later", "export", "dsl", "{from: 2027-03-01}", "lawful_training_sources"))
+	cn.stop()
+	time0.set(at(t, "2027-03-01T08:00:00Z"))
+	cn.start()
+	cn.untilAgreement(agreement, exchange.AgreementSuspended)
+	x := cn.untilTask("lawful_training_sources", "", exchange.TaskOpen)
+	if x.Owner != "importer" {
+		t.Error(x.Owner)
+	}
+	if _, err := cn.x.TaskDone(within(t, 5*time.Second), x.ID, exchange.Proof{By: "L. Wang", Ref: "letter of the recipient"}); err != nil {
+		t.Fatal(err)
+	}
+	cn.untilAgreement(agreement, exchange.AgreementInForce)
+	if tr := kz.carried(agreement); tr.State != dsp.Completed {
+		t.Errorf("%s %v", tr.State, tr.Reason)
+	}
+}
+
 // TestTheTimerWakesOnTheDay runs the node's clockwork on a clock that jumps
 // from one timer to the next: nothing happens before the day, and once on it.
 func TestTheTimerWakesOnTheDay(t *testing.T) {

@@ -42,7 +42,7 @@ type Task struct {
 
 	Event    string        `json:"event,omitempty"`
 	From     corridor.Date `json:"from,omitempty"`     // the day from which is counted
-	Presumed bool          `json:"presumed,omitempty"` // nobody has named that day; see Event.at: it is no later for what is to be done
+	Presumed bool          `json:"presumed,omitempty"` // nobody has named that day: it is that of the agreement or transfer, and the true one is no later
 	Due      corridor.Date `json:"due,omitempty"`      // the last day
 	Until    bool          `json:"until,omitempty"`    // Due is the last day of keeping or waiting, not of doing
 	Each     bool          `json:"each,omitempty"`     // every further event makes a task of its own
