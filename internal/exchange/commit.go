@@ -31,6 +31,7 @@ type step struct {
 	due      *corridor.Date                         // when the law is to be asked again about agr; nil: as its decision says
 	tasks    []*Task                                // duties that it ends
 	inside   func(context.Context, *store.Tx) error // more of the same transaction, once the records are written
+	clocks   bool                                   // the day of some task may have moved
 	after    []func()                               // once all of it is durable
 }
 
@@ -84,7 +85,7 @@ func (s *Service) afterwards(st *step) {
 	if st.agr != nil {
 		s.reviewsChanged()
 	}
-	if st.agr != nil || st.tr != nil && st.letsGo() || len(st.tasks) > 0 || st.inside != nil {
+	if st.clocks || st.inside != nil {
 		s.tasksChanged()
 	}
 	for _, f := range st.after {

@@ -215,16 +215,16 @@ func (s *Service) overdue(ctx context.Context) error {
 // day, below zero if none is known.
 func (s *Service) reviewDue(ctx context.Context) (wait time.Duration, err error) {
 	var failed []error
-	for after := ""; ; {
+	var after mark
+	for {
 		list, next, err := s.due(ctx, after)
 		if err != nil {
 			return 0, err
 		}
-		for _, id := range list { // one that fails does not hold up the others
-			if err := again(func() error { return s.review(ctx, id) }); err != nil {
-				failed = append(failed, fmt.Errorf("agreement %s: %w", id, err))
+		for _, after = range list { // one that fails does not hold up the others
+			if err := again(func() error { return s.review(ctx, after.id) }); err != nil {
+				failed = append(failed, fmt.Errorf("agreement %s: %w", after.id, err))
 			}
-			after = id
 		}
 		if len(list) == maxDue {
 			continue
@@ -240,27 +240,14 @@ func (s *Service) reviewDue(ctx context.Context) (wait time.Duration, err error)
 	}
 }
 
+const (
+	dueReviews = `SELECT due, agreement FROM reviews WHERE due <> '' AND due <= ? AND (due, agreement) > (?, ?) ORDER BY due, agreement LIMIT ?`
+	nextReview = `SELECT COALESCE(MIN(due), '') FROM reviews WHERE due <> '' AND due > ?`
+)
+
 // due lists agreements whose day has come, and the next day after today.
-func (s *Service) due(ctx context.Context, after string) (list []string, next string, err error) {
-	today := s.today().String()
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT agreement FROM reviews WHERE due <> '' AND due <= ? AND agreement > ? ORDER BY agreement LIMIT ?`, today, after, maxDue)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id string
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			list = append(list, id)
-		}
-		if err := rows.Err(); err != nil {
-			return err
-		}
-		return tx.QueryRow(ctx, `SELECT COALESCE(MIN(due), '') FROM reviews WHERE due <> '' AND due > ?`, today).Scan(&next)
-	})
+func (s *Service) due(ctx context.Context, after mark) ([]mark, string, error) {
+	list, next, err := s.daysCome(ctx, dueReviews, nextReview, after)
 	if err != nil {
 		return nil, "", fmt.Errorf("reviews that are due: %w", err)
 	}

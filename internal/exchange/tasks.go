@@ -3,9 +3,11 @@ package exchange
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"corridor"
@@ -69,20 +71,41 @@ func (t *Task) alarm() string {
 	return (t.Due + 1).String()
 }
 
-const taskRow = `INSERT INTO tasks (doc, id, agreement, obligation, ref, state, alarm, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-	ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, state = excluded.state, alarm = excluded.alarm, version = excluded.version`
+const (
+	taskRows = `INSERT INTO tasks (doc, id, agreement, obligation, ref, state, alarm, version) VALUES `
+	taskRow  = `(?, ?, ?, ?, ?, ?, ?, ?)`
+	taskOver = ` ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, state = excluded.state, alarm = excluded.alarm, version = excluded.version`
+)
 
-// putTask writes a task. Its words are those of the packs in use, and are not
-// kept.
-func (s *Service) putTask(ctx context.Context, tx *store.Tx, t *Task) error {
-	t.Updated = s.now().UTC()
-	if t.version == 0 {
-		t.Created = t.Updated
+// putTasks writes tasks, many with one statement. Their words are those of the
+// packs in use, and are not kept.
+func (s *Service) putTasks(ctx context.Context, tx *store.Tx, list ...*Task) error {
+	const most = 50
+	for part := range slices.Chunk(list, most) {
+		var args []any
+		for _, t := range part {
+			t.Updated = s.now().UTC()
+			if t.version == 0 {
+				t.Created = t.Updated
+			}
+			t.version++
+			row := *t
+			row.Text, row.Task.Evidence = corridor.Text{}, corridor.Text{}
+			doc, err := json.Marshal(row)
+			if err != nil {
+				return corridor.E(corridor.Internal, "task: %w", err)
+			}
+			args = append(args, string(doc), t.ID, t.Agreement, t.Obligation, t.Ref, t.State, t.alarm(), t.version)
+		}
+		rows := strings.Repeat(taskRow+", ", len(part)-1) + taskRow
+		if _, err := tx.Exec(ctx, taskRows+rows+taskOver, args...); err != nil {
+			if store.IsUnique(err) { // the same duty in another transaction
+				return errChanged
+			}
+			return fmt.Errorf("write tasks: %w", err)
+		}
 	}
-	t.version++
-	doc := *t
-	doc.Text, doc.Task.Evidence = corridor.Text{}, corridor.Text{}
-	return put(ctx, tx, taskRow, doc, t.ID, t.Agreement, t.Obligation, t.Ref, t.State, t.alarm(), t.version)
+	return nil
 }
 
 // readTask puts a task together again, with its words.
@@ -134,7 +157,7 @@ func (s *Service) Tasks(ctx context.Context, p TaskPage) (page []Task, next stri
 		where, args = where+` AND state = ?`, append(args, p.State)
 	}
 	if p.Agreement != "" {
-		where, args = where+` AND agreement = ?`, append(args, p.Agreement)
+		where, args = strings.Replace(where, ` state =`, ` (state || '') =`, 1)+` AND agreement = ?`, append(args, p.Agreement) // few: by the index of the agreement
 	}
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		page, err = s.tasksWhere(ctx, tx, where+` ORDER BY id`+fmt.Sprintf(` LIMIT %d`, p.limit()+1), args...)

@@ -28,16 +28,16 @@ func (s *Service) runTasks(ctx context.Context) error {
 // the next such day, below zero if none is known.
 func (s *Service) tasksDue(ctx context.Context) (time.Duration, error) {
 	var failed []error
-	for after := ""; ; {
+	var after mark
+	for {
 		list, next, err := s.passed(ctx, after)
 		if err != nil {
 			return 0, err
 		}
-		for _, id := range list { // one that fails does not hold up the others
-			if err := again(func() error { return s.markPassed(ctx, id) }); err != nil {
-				failed = append(failed, fmt.Errorf("task %s: %w", id, err))
+		for _, after = range list { // one that fails does not hold up the others
+			if err := again(func() error { return s.markPassed(ctx, after.id) }); err != nil {
+				failed = append(failed, fmt.Errorf("task %s: %w", after.id, err))
 			}
-			after = id
 		}
 		if len(list) == maxDue {
 			continue
@@ -53,24 +53,49 @@ func (s *Service) tasksDue(ctx context.Context) (time.Duration, error) {
 	}
 }
 
+// The days that have come are found by an index over what still waits for its
+// day, however many rows there are besides (plan_test.go).
+const (
+	passedTasks = `SELECT alarm, id FROM tasks WHERE alarm <> '' AND alarm <= ? AND (alarm, id) > (?, ?) ORDER BY alarm, id LIMIT ?`
+	nextTask    = `SELECT COALESCE(MIN(alarm), '') FROM tasks WHERE alarm <> '' AND alarm > ?`
+)
+
 // passed lists tasks whose last day has passed unmarked, and the next such
 // day after today.
-func (s *Service) passed(ctx context.Context, after string) (list []string, next string, err error) {
-	today := s.today().String()
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		due, err := s.tasksWhere(ctx, tx, `alarm <> '' AND alarm <= ? AND id > ? ORDER BY id LIMIT ?`, today, after, maxDue)
-		if err != nil {
-			return err
-		}
-		for _, t := range due {
-			list = append(list, t.ID)
-		}
-		return tx.QueryRow(ctx, `SELECT COALESCE(MIN(alarm), '') FROM tasks WHERE alarm <> '' AND alarm > ?`, today).Scan(&next)
-	})
+func (s *Service) passed(ctx context.Context, after mark) ([]mark, string, error) {
+	list, next, err := s.daysCome(ctx, passedTasks, nextTask, after)
 	if err != nil {
 		return nil, "", fmt.Errorf("tasks that are due: %w", err)
 	}
 	return list, next, nil
+}
+
+// mark is a row that waits for a day.
+type mark struct{ day, id string }
+
+// daysCome lists the rows after one whose day has come, and the next day
+// after today.
+func (s *Service) daysCome(ctx context.Context, come, coming string, after mark) (list []mark, next string, err error) {
+	today := s.today().String()
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, come, today, after.day, after.id, maxDue)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var m mark
+			if err := rows.Scan(&m.day, &m.id); err != nil {
+				return err
+			}
+			list = append(list, m)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, coming, today).Scan(&next)
+	})
+	return list, next, err
 }
 
 // markPassed says once, in the log and the record, that a task is overdue, or

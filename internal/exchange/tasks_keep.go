@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -15,17 +16,18 @@ import (
 // agreement that comes into force brings them, a transfer that starts or ends
 // moves their clocks, a person's act ends them.
 func (s *Service) keepTasks(ctx context.Context, tx *store.Tx, st *step) error {
-	for _, t := range st.tasks {
-		if err := s.putTask(ctx, tx, t); err != nil {
-			return err
-		}
+	if err := s.putTasks(ctx, tx, st.tasks...); err != nil {
+		return err
 	}
+	st.clocks = len(st.tasks) > 0
 	if a := st.agr; a != nil && a.State == AgreementInForce && st.neg != nil {
+		st.clocks = true
 		if err := s.openTasks(ctx, tx, a, st.neg); err != nil {
 			return err
 		}
 	}
 	if st.tr != nil && st.letsGo() {
+		st.clocks = true
 		return s.transferMoves(ctx, tx, st.tr)
 	}
 	return nil
@@ -71,29 +73,26 @@ func (s *Service) openTasks(ctx context.Context, tx *store.Tx, a *Agreement, n *
 	return s.addTasks(ctx, tx, a, s.cfg.Law.Tasks(duties, events), evidenceAt(a, n))
 }
 
-// addTasks writes the tasks that are not there yet. What evidence was given
-// for with the agreement is done.
+// addTasks writes new tasks. What evidence was given for with the agreement is
+// done.
 func (s *Service) addTasks(ctx context.Context, tx *store.Tx, a *Agreement, list []law.Task, have map[string]corridor.Evidence) error {
+	var tasks, renewed []*Task
 	for _, x := range list {
-		old, err := s.tasksWhere(ctx, tx, `agreement = ? AND obligation = ? AND ref = ?`, a.ID, x.Obligation, x.Ref)
-		if err != nil {
-			return err
-		}
-		if len(old) > 0 {
-			continue
-		}
 		t := newTask(a.ID, x)
 		e, given := s.evidenceOf(x.Obligation, have)
 		if given && x.Ref == "" && !x.Each && (!x.Until || x.When == "before") {
 			t.State, t.Proof = TaskDone, &Proof{By: e.By, On: e.On, Ref: e.Ref, SHA256: e.SHA256}
 		}
-		if err := s.putTask(ctx, tx, &t); err != nil {
-			return err
+		if tasks = append(tasks, &t); t.State == TaskDone && t.Renewed {
+			renewed = append(renewed, &t)
 		}
-		if t.State == TaskDone && t.Renewed {
-			if err := s.beginAnew(ctx, tx, &t); err != nil {
-				return err
-			}
+	}
+	if err := s.putTasks(ctx, tx, tasks...); err != nil {
+		return err
+	}
+	for _, t := range renewed {
+		if err := s.beginAnew(ctx, tx, t); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -125,7 +124,7 @@ func (s *Service) beginAnew(ctx context.Context, tx *store.Tx, done *Task) error
 		x.Ref = from.String()
 		next := newTask(done.Agreement, x)
 		next.Given = true
-		return s.putTask(ctx, tx, &next)
+		return s.putTasks(ctx, tx, &next)
 	}
 	return nil // the law has stopped asking for it
 }
@@ -133,11 +132,17 @@ func (s *Service) beginAnew(ctx context.Context, tx *store.Tx, done *Task) error
 // evidenceAt is what was shown when an agreement was made, by both sides.
 func evidenceAt(a *Agreement, n *Negotiation) map[string]corridor.Evidence {
 	have := merged(n.Evidence)
-	if signed, err := corridor.DecodeAgreement(a.Signed); err == nil {
-		for _, e := range signed.Body.Evidence {
-			if _, ours := have[e.Obligation]; !ours {
-				have[e.Obligation] = e
-			}
+	var signed struct { // as far as it matters here: it was checked when it was made
+		Body struct {
+			Evidence []corridor.Evidence `json:"evidence"`
+		} `json:"body"`
+	}
+	if err := json.Unmarshal(a.Signed, &signed); err != nil {
+		return have
+	}
+	for _, e := range signed.Body.Evidence {
+		if _, ours := have[e.Obligation]; !ours {
+			have[e.Obligation] = e
 		}
 	}
 	return have
@@ -206,7 +211,7 @@ func (s *Service) moveTasks(ctx context.Context, tx *store.Tx, agreement string,
 			t.recover(s.today())
 		}
 		t.Given = t.Given || told
-		if err := s.putTask(ctx, tx, &t); err != nil {
+		if err := s.putTasks(ctx, tx, &t); err != nil {
 			return nil, err
 		}
 		moved = append(moved, t)
@@ -266,7 +271,26 @@ func (s *Service) dutiesNow(ctx context.Context, tx *store.Tx, a *Agreement, n *
 	if err := s.recount(ctx, tx, a.ID, duties, list); err != nil {
 		return err
 	}
-	return s.addTasks(ctx, tx, a, list, evidenceAt(a, n))
+	fresh, err := s.notYetThere(ctx, tx, a.ID, list)
+	if err != nil {
+		return err
+	}
+	return s.addTasks(ctx, tx, a, fresh, evidenceAt(a, n))
+}
+
+// notYetThere picks the tasks that an agreement does not have.
+func (s *Service) notYetThere(ctx context.Context, tx *store.Tx, agreement string, list []law.Task) ([]law.Task, error) {
+	var out []law.Task
+	for _, x := range list {
+		old, err := s.tasksWhere(ctx, tx, `agreement = ? AND obligation = ? AND ref = ?`, agreement, x.Obligation, x.Ref)
+		if err != nil {
+			return nil, err
+		}
+		if len(old) == 0 {
+			out = append(out, x)
+		}
+	}
+	return out, nil
 }
 
 // recount looks at every task of an agreement that is still to come, or that
@@ -297,7 +321,7 @@ func (s *Service) recount(ctx context.Context, tx *store.Tx, agreement string, d
 			if reflect.DeepEqual(t, was) {
 				continue
 			}
-			if err := s.putTask(ctx, tx, &t); err != nil {
+			if err := s.putTasks(ctx, tx, &t); err != nil {
 				return err
 			}
 		}
