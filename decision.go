@@ -257,6 +257,11 @@ func (d *Decision) entitle() {
 	}
 }
 
+// Open says whether facts are missing that could change the outcome. What is
+// undetermined without being open stays so whatever is answered: there is no
+// pack, or none for that day.
+func (d *Decision) Open() bool { return d.Outcome == Undetermined && len(d.Questions) > 0 }
+
 // Silent says whether no provision took part: silence alone decided.
 func (d *Decision) Silent() bool {
 	return !slices.ContainsFunc(d.Matched, func(m Match) bool { return m.Kind != "silence" })

@@ -69,6 +69,9 @@ func (w *answer) conclusion() string {
 			if d.Pack.ID == "" {
 				return w.say("say.nopack", w.country(d.Jurisdiction))
 			}
+			if d.Outcome == corridor.Undetermined && !d.Open() {
+				return w.say("say.notcovered", w.country(d.Jurisdiction), w.v.Flow.Date)
+			}
 			best, worst = min(best, d.Best), min(worst, d.Worst)
 		}
 		return w.say("say.undetermined", w.say(best.String()), w.say(worst.String()))

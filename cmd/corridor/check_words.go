@@ -23,6 +23,7 @@ func checkTexts() map[string]corridor.Text {
 		"say.needs_approval":         {EN: "Not yet: under the law of %s something must be obtained or must pass before the transfer may start.", ZH: "尚不可：按照%s的法律，须先取得批准、办理手续或者等待期限届满。", RU: "Пока нельзя (%s): до начала передачи нужно что-то получить или выждать срок."},
 		"say.deny":                   {EN: "No: the law of %s does not allow this transfer.", ZH: "不可以：%s的法律不允许本次提供。", RU: "Нет: эту передачу не допускает право страны %s."},
 		"say.undetermined":           {EN: "Undetermined: what is still open decides between “%s” and “%s”.", ZH: "尚不能确定：未明事实决定结论为“%s”还是“%s”。", RU: "Не определено: от неизвестного зависит, «%s» или «%s»."},
+		"say.notcovered":             {EN: "Undetermined: the rule pack for %s does not cover %s.", ZH: "尚不能确定：%s的规则包不涵盖%s。", RU: "Не определено: пакет правил (%s) не охватывает %s."},
 		"say.nopack":                 {EN: "Undetermined: there is no rule pack for %s.", ZH: "尚不能确定：没有%s的规则包。", RU: "Не определено: нет пакета правил страны %s."},
 
 		"flow":      {EN: "From %s to %s, %s", ZH: "从%s到%s，%s", RU: "%s → %s, %s"},

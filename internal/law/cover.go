@@ -118,7 +118,7 @@ func (l *Library) survey(p *pack, results []CaseResult) *survey {
 	s.likely = s.habits(results)
 	s.list()
 	for i := range results {
-		if r := &results[i]; r.Passed && l.byJurisdiction[r.Case.Jurisdiction] == p && r.Decision.Outcome != corridor.Undetermined {
+		if r := &results[i]; r.Passed && l.byJurisdiction[r.Case.Jurisdiction] == p && !r.Decision.Open() {
 			if at := s.place(r.Case); at != nil {
 				s.add(at)
 			}

@@ -317,7 +317,7 @@ func (p *proposer) realise(w wish) *spot {
 // stand places a flow and checks that it has the wanted classes.
 func (p *proposer) stand(w wish, f corridor.Flow) *spot {
 	at := p.place(Case{Side: sides[w.side], Flow: f})
-	if at == nil || at.g != w.g || at.answer == corridor.Undetermined {
+	if at == nil || at.g != w.g || at.open {
 		return nil
 	}
 	for l := range at.class {

@@ -15,6 +15,7 @@ type spot struct {
 	class  []uint8
 	vals   []values // what is known, per variable
 	answer corridor.Outcome
+	open   bool // facts are missing that could change the answer
 	duties map[string]bool
 	evaluation
 }
@@ -38,7 +39,7 @@ func (s *survey) place(c Case) *spot {
 	}
 	var d corridor.Decision
 	p.decide(&d)
-	at := &spot{id: c.ID, g: p.g, side: side, flow: f, class: p.class, vals: in.vals, answer: d.Outcome, duties: map[string]bool{}}
+	at := &spot{id: c.ID, g: p.g, side: side, flow: f, class: p.class, vals: in.vals, answer: d.Outcome, open: d.Open(), duties: map[string]bool{}}
 	for _, o := range d.Duties {
 		at.duties[o.ID] = at.duties[o.ID] || o.Certain
 	}

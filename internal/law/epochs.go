@@ -64,6 +64,17 @@ func (p *pack) own() []corridor.Side {
 	return slices.DeleteFunc(slices.Clone(sides[:]), func(s corridor.Side) bool { return p.silence[s] == nil })
 }
 
+// grounds lists the instruments on which a side's silence rests.
+func (p *pack) grounds(side corridor.Side) []*instrument {
+	var out []*instrument
+	for _, c := range p.silence[side].cites {
+		if in := p.instruments[c.Instrument]; in != nil {
+			out = append(out, in)
+		}
+	}
+	return out
+}
+
 // sideAt is the place of a side in sides.
 func sideAt(s corridor.Side) int { return slices.Index(sides[:], s) }
 
@@ -73,8 +84,8 @@ type epoch struct {
 	cell func() *program // compiles once
 }
 
-// epochs finds the days on which a rule of the side, or a list that such a
-// rule may use, begins or has just ended.
+// epochs finds the days on which a rule of the side, a list that such a rule
+// may use, or what silence rests on, begins or has just ended.
 func (l *Library) epochs(p *pack, side corridor.Side) []epoch {
 	if p.silence[side] == nil { // not a side of this pack
 		return nil
@@ -87,6 +98,9 @@ func (l *Library) epochs(p *pack, side corridor.Side) []epoch {
 		if q.to != 0 {
 			days = append(days, q.to+1)
 		}
+	}
+	for _, in := range p.grounds(side) {
+		add(in.period)
 	}
 	uses := map[int]bool{}
 	seen := map[*formula]bool{}

@@ -11,6 +11,7 @@ type notePattern struct{ en, zh, ru string }
 
 var (
 	noteNoPack     = notePattern{"no rule pack for %s", "没有%s的规则包", "нет пакета правил для %s"}
+	noteNotCovered = notePattern{"pack %s does not cover %s: no law on which its answer where no rule applies rests was in force that day", "规则包%s不涵盖%s：当日没有任何支撑其“无规则适用时”结论的法律在施行", "пакет %s не охватывает %s: в этот день не действовал ни один акт, на котором основан его ответ при отсутствии правила"}
 	noteNoMeaning  = notePattern{"%s %s has no meaning in pack %s and counts as nothing in place", "%s %s在规则包%s中没有含义，视为尚未具备", "%s %s не имеет значения в пакете %s и считается отсутствующим"}
 	noteNoCalendar = notePattern{"the working days of %s %s are not known, so the term of %s never counts as over", "缺少%s %s年的工作日历，因此%s的期限不视为届满", "рабочие дни (%s, %s год) неизвестны, поэтому срок по %s не считается истёкшим"}
 	noteEstimated  = notePattern{"some working days of %s used for the term of %s are estimated", "%s用于计算%s期限的部分工作日为估计", "часть рабочих дней (%s), по которым считается срок %s, - оценка"}
@@ -24,7 +25,7 @@ var (
 	noteLater         = notePattern{"some working days of %s are estimated; doubtful days make the end later", "%s的部分工作日为估计；存疑日使期满日推迟", "часть рабочих дней (%s) - оценка; сомнительные дни отодвигают конец срока"}
 	noteHours         = notePattern{"the law counts %s hours from the hour of the event: on the day shown they may end early", "法律自事件发生的时刻起计%s小时：在所示日期当天可能提前届满", "закон считает %s ч с часа события: в показанный день они могут истечь рано"}
 	noteNoDuty        = notePattern{"the packs here do not know the duty %s; its deadline in words: %s", "本地规则包没有义务%s；其期限原文：%s", "здешние пакеты не знают обязанности %s; её срок словами: %s"}
-	notePatterns      = []notePattern{noteNoPack, noteNoMeaning, noteNoCalendar, noteEstimated, noteNoDate,
+	notePatterns      = []notePattern{noteNoPack, noteNotCovered, noteNoMeaning, noteNoCalendar, noteEstimated, noteNoDate,
 		noteNoTable, noteEstimatedYear, noteDoubtfulDay, noteNoEnd, noteLater, noteHours, noteNoDuty}
 )
 

@@ -89,6 +89,9 @@ func (in *inputs) side(jurisdiction string, side corridor.Side, terms []term) (p
 	p.base.Jurisdiction = jurisdiction // a member of a union keeps its own name
 	p.base.ValidUntil = g.until
 	p.base.Notes = append(p.base.Notes, in.notes...)
+	if g.unknown {
+		p.base.Notes = append(p.base.Notes, note(noteNotCovered, pk.id, in.flow.Date.String()))
+	}
 	for _, t := range terms {
 		if _, tested := g.part.of[t.rec.v]; !tested || t.rec.pack != pk {
 			continue
@@ -160,10 +163,18 @@ func (p *Prepared) Outcome() corridor.Outcome {
 
 // outcome gives the best and the worst outcome that are possible.
 func (p *prepared) outcome() (best, worst corridor.Outcome) {
-	switch {
-	case p.g == nil:
+	if p.g == nil {
 		return corridor.Allow, corridor.Deny
-	case p.known:
+	}
+	best, worst = p.span()
+	if p.g.unknown && best.Permits() {
+		worst = corridor.Deny
+	}
+	return best, worst
+}
+
+func (p *prepared) span() (best, worst corridor.Outcome) {
+	if p.known {
 		if graph, err := p.g.diagrams(); err == nil {
 			o := corridor.Outcome(graph.d.follow(graph.outcome, p.class))
 			return o, o
@@ -186,6 +197,10 @@ func (p *prepared) decide(d *corridor.Decision) {
 		p.g.table(p.class, d)
 	default:
 		p.explain(d)
+	}
+	if p.g != nil && p.g.unknown && d.Best.Permits() {
+		d.Outcome, d.Worst = corridor.Undetermined, corridor.Deny
+		d.Matched = slices.DeleteFunc(slices.Clone(d.Matched), func(m corridor.Match) bool { return m.Kind == kindSilence })
 	}
 }
 

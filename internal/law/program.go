@@ -2,6 +2,7 @@ package law
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -33,6 +34,7 @@ type program struct {
 	still []*record // filings with a standstill that this program tests
 
 	silence  corridor.Match
+	unknown  bool // nothing that silence rests on is in force: the pack does not cover these days
 	silent   corridor.Outcome
 	base     corridor.Decision // what every decision of this program shares
 	axioms   []int             // the connected axioms
@@ -104,7 +106,7 @@ func (l *Library) compileProgram(p *pack, side corridor.Side, day corridor.Date)
 	if len(g.duty) > maxDuties {
 		g.err = corridor.E(corridor.Limited, "pack %s: more than %d different obligations on one side", p.id, maxDuties)
 	}
-	g.common()
+	g.common(day)
 	for _, c := range p.records {
 		if _, tested := part.of[c.v]; tested && c.still != nil {
 			g.still = append(g.still, c)
@@ -394,10 +396,16 @@ func (g *program) dependsOn(r *prule) map[int]bool {
 }
 
 // common fills in what every decision of the program has.
-func (g *program) common() {
+func (g *program) common(day corridor.Date) {
 	s := g.pack.silence[g.side]
+	cites := slices.DeleteFunc(slices.Clone(s.cites), func(c corridor.Citation) bool { return !g.pack.instruments[c.Instrument].covers(day) })
+	// A pack that knows no law of the day must not say that no rule limits the
+	// flow. Treaties only add: of a day without any they say nothing.
+	if g.unknown = len(cites) == 0 && g.side != corridor.Treaty; len(cites) == 0 {
+		cites = s.cites
+	}
 	g.silence = corridor.Match{Rule: g.pack.id + ".silence." + string(g.side), Kind: kindSilence, Outcome: s.outcome, Certain: true,
-		Source: s.source.status, SourceRef: s.source.ref, SourceOn: s.source.on, Citations: s.cites, Text: s.text}
+		Source: s.source.status, SourceRef: s.source.ref, SourceOn: s.source.on, Citations: cites, Text: s.text}
 	g.base = corridor.Decision{Jurisdiction: g.pack.jurisdiction, Side: g.side, Engine: Engine,
 		Pack: corridor.PackRef{ID: g.pack.id, Version: g.pack.version, Digest: g.pack.digest}}
 }
