@@ -33,8 +33,8 @@ func (s *survey) place(c Case) *spot {
 	if err != nil {
 		return nil
 	}
-	p, err := in.side(here, c.Side, in.standstills())
-	if err != nil || p.g == nil || p.g.pack != s.pack {
+	var p prepared
+	if err := in.side(&p, here, c.Side, in.standstills()); err != nil || p.g == nil || p.g.pack != s.pack {
 		return nil
 	}
 	var d corridor.Decision

@@ -14,6 +14,7 @@ func (l *Library) finish(fresh bool) error {
 	if err := l.axioms.finish(l.vars); err != nil {
 		return err
 	}
+	l.prepareReading()
 	if err := l.checkProfiles(); err != nil {
 		return err
 	}
@@ -40,6 +41,28 @@ func (l *Library) finish(fresh bool) error {
 		}
 	})
 	return errors.Join(errs...)
+}
+
+// prepareReading works out what reading the facts of every flow needs.
+func (l *Library) prepareReading() {
+	for _, v := range l.vars {
+		l.unsaid = append(l.unsaid, v.anything())
+	}
+	for _, f := range l.vocab.facts {
+		if f.derive != nil {
+			l.derived = append(l.derived, derived{f.vars[0], l.vocab.byName[f.derive.from].vars[0], f.derive.of})
+		}
+	}
+	for _, rec := range l.recordList {
+		if rec.still != nil {
+			l.stills = append(l.stills, rec)
+		}
+		rec.nothing = rec.class + "s." + rec.id + " = " + plain(rec.states[0])
+	}
+	l.mechanisms, l.filings = l.words("vehicle", mechanisms), l.words("filing", []string{"none"})
+	for _, p := range l.profiles {
+		p.fillings = sync.OnceValue(func() []filling { return l.fill(p) })
+	}
 }
 
 // checkProfiles refuses a profile that would fail whoever names it.

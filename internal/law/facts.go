@@ -21,10 +21,10 @@ type inputs struct {
 	lib     *Library
 	flow    corridor.Flow
 	vals    []values
-	given   []known                   // who said something about each variable
-	filling bool                      // the profile speaks: what is given stays
-	filled  []int                     // the variables that the profile's current fact filled
-	filed   map[*record]corridor.Date // when a filing was made
+	given   []known // who said something about each variable
+	filling bool    // the profile speaks: what is given stays
+	filled  []int   // the variables that the profile filled, fact by fact
+	filed   []filed // when filings were made
 	assumed []assumption
 	notes   []string
 	own     *pack // the pack that the shorthand mechanism, filing and impact_assessment means
@@ -38,6 +38,21 @@ const (
 	byFlow
 	byProfile
 )
+
+// filed is the day on which a filing was made.
+type filed struct {
+	rec *record
+	on  corridor.Date
+}
+
+// file notes on which day a filing was made; the last word counts.
+func (in *inputs) file(rec *record, on corridor.Date) {
+	if i := slices.IndexFunc(in.filed, func(f filed) bool { return f.rec == rec }); i >= 0 {
+		in.filed[i].on = on
+		return
+	}
+	in.filed = append(in.filed, filed{rec, on})
+}
 
 // know notes what is possible for a variable. A profile never overrides the
 // flow.
@@ -61,41 +76,65 @@ type assumption struct {
 // read turns a flow into inputs: given facts, then the profile's, then what
 // follows from them. own is the pack that the shorthand means.
 func (l *Library) read(f corridor.Flow, own *pack) (*inputs, error) {
-	in := &inputs{lib: l, flow: f, own: own, vals: make([]values, len(l.vars)), given: make([]known, len(l.vars)), filed: map[*record]corridor.Date{}}
-	for i, v := range l.vars {
-		in.vals[i] = v.anything()
-	}
-	if err := in.frame(); err != nil {
+	in := l.inputs()
+	if err := in.read(f, own); err != nil {
 		return nil, err
 	}
+	return in, nil
+}
+
+// inputs are those of which nothing is said yet.
+func (l *Library) inputs() *inputs {
+	in, ok := l.reading.Get().(*inputs)
+	if !ok {
+		in = &inputs{vals: make([]values, len(l.vars)), given: make([]known, len(l.vars))}
+	}
+	in.lib = l
+	copy(in.vals, l.unsaid)
+	return in
+}
+
+// forget gives the inputs back for another flow. Nothing may hold on to them.
+func (in *inputs) forget() {
+	lib := in.lib
+	clear(in.given)
+	*in = inputs{vals: in.vals, given: in.given, filled: in.filled[:0], filed: in.filed[:0], assumed: in.assumed[:0]}
+	lib.reading.Put(in)
+}
+
+func (in *inputs) read(f corridor.Flow, own *pack) error {
+	in.flow, in.own = f, own
+	if err := in.frame(); err != nil {
+		return err
+	}
 	if len(f.Facts) > maxGiven {
-		return nil, corridor.E(corridor.Limited, "more than %d facts", maxGiven)
+		return corridor.E(corridor.Limited, "more than %d facts", maxGiven)
 	}
-	shorthand := corridor.Facts{}
-	for _, name := range keys(f.Facts) {
-		if isShorthand(name) {
-			shorthand[name] = f.Facts[name]
-			continue
-		}
-		if err := in.fact(name, f.Facts[name]); err != nil {
-			return nil, err
-		}
-	}
-	for _, name := range keys(shorthand) {
-		if err := in.short(name, shorthand[name]); err != nil {
-			return nil, err
+	names := keys(f.Facts)
+	for _, short := range []bool{false, true} { // what is more exact comes first
+		for _, name := range names {
+			read := in.fact
+			if short {
+				read = in.short
+			}
+			if isShorthand(name) != short {
+				continue
+			}
+			if err := read(name, f.Facts[name]); err != nil {
+				return err
+			}
 		}
 	}
 	if err := in.assume(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := in.derive(); err != nil {
-		return nil, err
+		return err
 	}
-	l.axioms.close(in.vals)
-	m := l.marks()
-	defer l.scratch.Put(m)
-	return in, l.axioms.contradiction(in.vals, l.vars, m)
+	in.lib.axioms.close(in.vals)
+	m := in.lib.marks()
+	defer in.lib.scratch.Put(m)
+	return in.lib.axioms.contradiction(in.vals, in.lib.vars, m)
 }
 
 // frame reads what every flow has: date, origin and destination.
@@ -130,17 +169,17 @@ func wrong(name, fix, format string, args ...any) error {
 }
 
 func (in *inputs) fact(name string, raw any) error {
-	if class, kind, ok := recordName(name); ok {
-		if kind == "" {
-			return in.records(class, name, raw)
-		}
-		return in.dotted(class, kind, name, raw)
-	}
 	if name == "origin" || name == "destination" || name == "date" {
 		return wrong(name, "set it on the flow itself", "it is part of the flow, not of its facts")
 	}
 	f := in.lib.vocab.byName[name]
-	if f == nil {
+	if f == nil { // no fact has the name of a record
+		if class, kind, ok := recordName(name); ok {
+			if kind == "" {
+				return in.records(class, name, raw)
+			}
+			return in.dotted(class, kind, name, raw)
+		}
 		return in.unknownFact(name)
 	}
 	if f.derive != nil {
@@ -264,7 +303,7 @@ func (in *inputs) memberNumber(f *fact, v *variable, raw any) (int, error) {
 		i, err := in.lib.atlas.check(s, "fact "+f.Name)
 		return i, err
 	}
-	if i := slices.Index(v.values, s); i >= 0 {
+	if i, ok := f.numbers[s]; ok {
 		return i, nil
 	}
 	return 0, wrong(f.Name, didYouMean(s, v.values), "unknown value %q", clip(s))
@@ -320,7 +359,7 @@ func (in *inputs) checkMember(f *fact, s string) error {
 		_, err := in.lib.atlas.check(s, "fact "+f.Name)
 		return err
 	}
-	if !slices.Contains(f.Values, s) {
+	if _, ok := f.numbers[s]; !ok {
 		return wrong(f.Name, didYouMean(s, f.Values), "unknown member %q", clip(s))
 	}
 	return nil
@@ -332,24 +371,20 @@ func (in *inputs) derive() error {
 	var pair [2]int
 	pair[0], _ = l.atlas.number(in.flow.Origin)
 	pair[1], _ = l.atlas.number(in.flow.Destination)
-	for _, f := range l.vocab.facts {
-		if f.derive == nil {
-			continue
-		}
-		raw := in.vals[l.vocab.byName[f.derive.from].vars[0]]
+	for _, d := range l.derived {
 		x := values{lo: 1}
-		same, other := raw.mayEqual(pair[f.derive.of])
+		same, other := in.vals[d.from].mayEqual(pair[d.of])
 		if same {
 			x.set.add(1)
 		}
 		if other {
 			x.set.add(0)
 		}
-		in.vals[f.vars[0]] = x
+		in.vals[d.to] = x
 	}
-	for rec, on := range in.filed {
-		if on > in.flow.Date {
-			return wrong(rec.class+"s."+rec.id, "correct one of them", "filed_on %s is after the flow's date %s", on, in.flow.Date)
+	for _, f := range in.filed {
+		if f.on > in.flow.Date {
+			return wrong(f.rec.class+"s."+f.rec.id, "correct one of them", "filed_on %s is after the flow's date %s", f.on, in.flow.Date)
 		}
 	}
 	return nil

@@ -33,7 +33,13 @@ type Library struct {
 	recordList     []*record
 	packs          []*pack
 	byJurisdiction map[string]*pack
+	unsaid         []values // of every variable: anything
+	derived        []derived
+	stills         []*record // filings with a standstill
+	mechanisms     []string  // the words of the shorthand
+	filings        []string
 	scratch        sync.Pool // *marks
+	reading        sync.Pool // *inputs
 	explained      recent
 }
 

@@ -88,9 +88,10 @@ type record struct {
 	shorthand map[string]string
 	still     *standstill
 	question  corridor.Text
-	lead      *lead // how long it takes to put it in place; nil: as its class usually takes
-	fixed     bool  // no participant can put it in place: a treaty, a statute
-	v         int   // its variable
+	lead      *lead  // how long it takes to put it in place; nil: as its class usually takes
+	fixed     bool   // no participant can put it in place: a treaty, a statute
+	v         int    // its variable
+	nothing   string // how a profile says that it is not there
 }
 
 // standstill is a term that has to pass after a filing.

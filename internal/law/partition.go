@@ -1,8 +1,8 @@
 package law
 
 import (
+	"math/bits"
 	"slices"
-	"sort"
 
 	"corridor"
 )
@@ -12,6 +12,7 @@ import (
 type partition struct {
 	levels []level
 	of     map[int]int // library variable to level
+	where  []int16     // the same by variable, -1 without a level
 	atoms  []atom
 	truth  []uint64 // per atom: the classes for which it holds
 	at     []int    // per atom: its level
@@ -20,11 +21,13 @@ type partition struct {
 // level is one variable of a partition.
 type level struct {
 	v     int
-	n     int     // classes
-	cells []uint8 // class per value (finite) or per span (ranged)
-	cuts  []int64 // ranged: where each span begins
-	none  uint8   // class of "explicitly absent"
-	law   bool    // a rule tests it; otherwise only an axiom does
+	n     int       // classes
+	whole bitset256 // finite: all values
+	all   uint64    // finite: the classes of all values
+	cells []uint8   // class per value (finite) or per span (ranged)
+	cuts  []int64   // ranged: where each span begins
+	none  uint8     // class of "explicitly absent"
+	law   bool      // a rule tests it; otherwise only an axiom does
 }
 
 const maxClasses = 64
@@ -33,6 +36,10 @@ const maxClasses = 64
 // given order of variables.
 func split(vars []*variable, atoms []atom, order []int) (*partition, error) {
 	p := &partition{of: map[int]int{}, atoms: atoms, truth: make([]uint64, len(atoms)), at: make([]int, len(atoms))}
+	p.where = make([]int16, len(vars))
+	for i := range p.where {
+		p.where[i] = -1
+	}
 	byVar := map[int][]int{}
 	for i, a := range atoms {
 		byVar[a.v] = append(byVar[a.v], i)
@@ -47,6 +54,7 @@ func split(vars []*variable, atoms []atom, order []int) (*partition, error) {
 			p.at[a] = i
 		}
 		p.levels = append(p.levels, l)
+		p.where[v] = int16(i)
 	}
 	return p, nil
 }
@@ -97,6 +105,12 @@ func (p *partition) classes(l *level, v *variable, mine []int) error {
 		l.none = c
 	}
 	l.n = len(seen)
+	if l.cuts == nil {
+		for i, c := range l.cells {
+			l.whole.add(i)
+			l.all |= 1 << c
+		}
+	}
 	return nil
 }
 
@@ -143,9 +157,12 @@ func (l *level) mask(x *values) uint64 {
 		m |= 1 << l.none
 	}
 	if l.cuts == nil {
-		for i, c := range l.cells {
-			if x.set.has(i) {
-				m |= 1 << c
+		if x.set == l.whole {
+			return m | l.all
+		}
+		for w, set := range x.set {
+			for ; set != 0; set &= set - 1 {
+				m |= 1 << l.cells[w<<6+bits.TrailingZeros64(set)]
 			}
 		}
 		return m
@@ -153,8 +170,11 @@ func (l *level) mask(x *values) uint64 {
 	if x.lo > x.hi {
 		return m
 	}
-	from := sort.Search(len(l.cuts), func(i int) bool { return l.cuts[i] > x.lo }) - 1
-	for i := max(0, from); i < len(l.cuts) && l.cuts[i] <= x.hi; i++ {
+	from := len(l.cuts) - 1
+	for from > 0 && l.cuts[from] > x.lo {
+		from--
+	}
+	for i := from; i < len(l.cuts) && l.cuts[i] <= x.hi; i++ {
 		m |= 1 << l.cells[i]
 	}
 	return m

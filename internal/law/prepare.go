@@ -48,8 +48,9 @@ func whose(f corridor.Flow, side corridor.Side) string {
 }
 
 func (l *Library) prepare(f corridor.Flow, own *pack, which ...corridor.Side) (*Prepared, error) {
-	in, err := l.read(f, own)
-	if err != nil {
+	in := l.inputs()
+	defer in.forget()
+	if err := in.read(f, own); err != nil {
 		return nil, err
 	}
 	p := &Prepared{lib: l, flow: f, n: 2}
@@ -61,7 +62,7 @@ func (l *Library) prepare(f corridor.Flow, own *pack, which ...corridor.Side) (*
 		if len(which) > 0 && !slices.Contains(which, side) {
 			continue
 		}
-		if p.sides[i], err = in.side(whose(f, side), side, terms); err != nil {
+		if err := in.side(&p.sides[i], whose(f, side), side, terms); err != nil {
 			return nil, err
 		}
 	}
@@ -69,18 +70,20 @@ func (l *Library) prepare(f corridor.Flow, own *pack, which ...corridor.Side) (*
 }
 
 // side projects the inputs onto one side's program.
-func (in *inputs) side(jurisdiction string, side corridor.Side, terms []term) (prepared, error) {
+func (in *inputs) side(p *prepared, jurisdiction string, side corridor.Side, terms []term) error {
 	pk := in.lib.byJurisdiction[jurisdiction]
 	if pk == nil {
-		return prepared{base: corridor.Decision{Jurisdiction: jurisdiction, Side: side, Outcome: corridor.Undetermined,
+		p.base = corridor.Decision{Jurisdiction: jurisdiction, Side: side, Outcome: corridor.Undetermined,
 			Best: corridor.Allow, Worst: corridor.Deny, Matched: []corridor.Match{}, Duties: []corridor.Obligation{},
-			Notes: []string{note(noteNoPack, jurisdiction)}, Engine: Engine}}, nil
+			Notes: []string{note(noteNoPack, jurisdiction)}, Engine: Engine}
+		return nil
 	}
 	g := pk.program(side, in.flow.Date)
 	if g.err != nil {
-		return prepared{}, g.err
+		return g.err
 	}
-	p := prepared{g: g, pair: [2]string{in.flow.Origin, in.flow.Destination}, base: g.base, masks: g.part.masks(in.vals), known: true}
+	p.g, p.pair, p.base = g, [2]string{in.flow.Origin, in.flow.Destination}, g.base
+	p.masks, p.known = g.part.masks(in.vals), true
 	p.class = make([]uint8, len(p.masks))
 	for i, m := range p.masks {
 		p.class[i] = uint8(bits.TrailingZeros64(m))
@@ -93,7 +96,7 @@ func (in *inputs) side(jurisdiction string, side corridor.Side, terms []term) (p
 		p.base.Notes = append(p.base.Notes, note(noteNotCovered, pk.id, in.flow.Date.String()))
 	}
 	for _, t := range terms {
-		if _, tested := g.part.of[t.rec.v]; !tested || t.rec.pack != pk {
+		if g.part.where[t.rec.v] < 0 || t.rec.pack != pk {
 			continue
 		}
 		p.base.Notes = append(p.base.Notes, t.notes...)
@@ -105,36 +108,37 @@ func (in *inputs) side(jurisdiction string, side corridor.Side, terms []term) (p
 		}
 	}
 	for _, a := range in.assumed {
-		if g.tests(a.vars, in.lib) {
+		if g.tests(a.vars) {
+			if p.base.Assumed == nil {
+				p.base.Assumed = make([]string, 0, len(in.assumed))
+			}
 			p.base.Assumed = append(p.base.Assumed, a.text)
 		}
 	}
 	if !p.known {
 		var err error
-		if p.graph, err = g.diagrams(); err != nil {
-			return prepared{}, err
-		}
+		p.graph, err = g.diagrams()
+		return err
 	}
-	return p, nil
+	return nil
 }
 
 // tests says whether the program's rules look at one of the variables, or at
 // a fact derived from one.
-func (g *program) tests(vars []int, l *Library) bool {
-	for _, v := range vars {
-		if at, ok := g.part.of[v]; ok && g.part.levels[at].law {
-			return true
-		}
-		for _, f := range l.vocab.facts {
-			if f.derive == nil || l.vocab.byName[f.derive.from].vars[0] != v {
-				continue
-			}
-			if _, ok := g.part.of[f.vars[0]]; ok {
-				return true
-			}
-		}
+func (g *program) tests(vars []int) bool {
+	return slices.ContainsFunc(vars, func(v int) bool { return g.tested[v] })
+}
+
+// markTested notes the variables at which the rules look, and those from which
+// something is derived at which they look.
+func (g *program) markTested() {
+	g.tested = make([]bool, len(g.lib.vars))
+	for _, l := range g.part.levels {
+		g.tested[l.v] = l.law
 	}
-	return false
+	for _, d := range g.lib.derived {
+		g.tested[d.from] = g.tested[d.from] || g.part.where[d.to] >= 0
+	}
 }
 
 // Decide decides a prepared flow on both sides and by the treaties. It leaves out near misses,

@@ -24,14 +24,15 @@ type program struct {
 	from   corridor.Date // first day, 0 if open
 	until  corridor.Date // first day of the next law, 0 if none
 
-	part  *partition
-	words int
-	bits  [][]uint64 // per level and class: the atoms that hold, words each
-	code  []instr
-	rules []prule // exemptions first, in an order in which each comes after those that lift it
-	lifts int     // exemptions: rules[:lifts]
-	duty  []corridor.Obligation
-	still []*record // filings with a standstill that this program tests
+	part   *partition
+	words  int
+	bits   [][]uint64 // per level and class: the atoms that hold, words each
+	code   []instr
+	rules  []prule // exemptions first, in an order in which each comes after those that lift it
+	lifts  int     // exemptions: rules[:lifts]
+	duty   []corridor.Obligation
+	still  []*record // filings with a standstill that this program tests
+	tested []bool    // by variable: whether what is said of it can matter to the rules
 
 	silence  corridor.Match
 	unknown  bool // nothing that silence rests on is in force: the pack does not cover these days
@@ -101,6 +102,7 @@ func (l *Library) compileProgram(p *pack, side corridor.Side, day corridor.Date)
 	}
 	g.part = part
 	g.markLaw(len(atoms))
+	g.markTested()
 	g.tabulate(len(atoms))
 	g.emitRules(rules)
 	if len(g.duty) > maxDuties {

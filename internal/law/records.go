@@ -10,13 +10,10 @@ import (
 // recordName recognises vehicles, filings, assessments, and
 // vehicles.<kind>; the kind may be followed by .state or .filed_on.
 func recordName(name string) (class, kind string, ok bool) {
-	for _, c := range []string{"vehicle", "filing", "assessment"} {
-		if name == c+"s" {
-			return c, "", true
-		}
-		if rest, found := strings.CutPrefix(name, c+"s."); found {
-			return c, rest, true
-		}
+	class, kind, _ = strings.Cut(name, ".")
+	switch class {
+	case "vehicles", "filings", "assessments":
+		return class[:len(class)-1], kind, true
 	}
 	return "", "", false
 }
@@ -89,7 +86,7 @@ func (in *inputs) record(rec *record, name string, raw any) error {
 				return wrong(name, "write it as YYYY-MM-DD", "filed_on: %s is not a date", show(m[key]))
 			}
 			if !in.filling || in.given[rec.v] != byFlow {
-				in.filed[rec] = d
+				in.file(rec, d)
 			}
 		default:
 			return wrong(name, didYouMean(key, []string{"state", "filed_on"}), "unknown field %q", clip(key))
@@ -133,7 +130,7 @@ func (in *inputs) short(name string, raw any) error {
 	switch name {
 	case "mechanism":
 		s, ok := raw.(string)
-		valid := in.lib.words("vehicle", mechanisms)
+		valid := in.lib.mechanisms
 		if !ok || !slices.Contains(valid, s) {
 			return wrong(name, didYouMean(s, valid), "unknown value %s", show(raw))
 		}
@@ -164,7 +161,7 @@ func (in *inputs) short(name string, raw any) error {
 		}
 	}
 	kind, _ := m["kind"].(string)
-	valid := in.lib.words("filing", []string{"none"})
+	valid := in.lib.filings
 	if !slices.Contains(valid, kind) {
 		return wrong(name, didYouMean(kind, valid), "unknown kind %s", show(m["kind"]))
 	}
@@ -229,75 +226,10 @@ func (in *inputs) put(name, class, word, state string, filedOn any) error {
 	return nil
 }
 
-// assume fills what is not given from the flow's profile.
-func (in *inputs) assume() error {
-	if in.flow.Assume == "" {
-		return nil
-	}
-	p := in.lib.profiles[in.flow.Assume]
-	if p == nil {
-		return unknownProfile(in.lib, in.flow.Assume)
-	}
-	facts := p.facts
-	if p.firstStore || facts["first_store"] == "origin" {
-		facts = facts.Clone()
-		facts["first_store"] = in.flow.Origin
-	}
-	for _, name := range keys(facts) {
-		if err := in.assumeOne(name, facts[name]); err != nil {
-			return corridor.E(corridor.Invalid, "assumption profile %s: %w", in.flow.Assume, err)
-		}
-	}
-	if p.noRecords {
-		return in.assumeNoRecords()
-	}
-	return nil
-}
-
-// assumeNoRecords says of every record that nothing is there.
-func (in *inputs) assumeNoRecords() error {
-	for _, rec := range in.lib.recordList {
-		if in.given[rec.v] != byNobody {
-			continue
-		}
-		if err := in.assumeOne(rec.class+"s."+rec.id, rec.states[0]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func unknownProfile(l *Library, name string) error {
 	e := corridor.E(corridor.NotFound, "unknown assumption profile %q", clip(name))
 	e.Kind, e.Fix = corridor.Invalid, didYouMean(name, keys(l.profiles))
 	return e
-}
-
-// assumeOne fills one fact. Of a set that is partly given the open members
-// are filled.
-func (in *inputs) assumeOne(name string, raw any) error {
-	if list, ok := raw.(map[string]any); ok && (name == "vehicles" || name == "filings" || name == "assessments") {
-		for _, id := range keys(list) {
-			if err := in.assumeOne(name+"."+id, list[id]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	fill := in.fact
-	if isShorthand(name) {
-		if _, given := in.flow.Facts[name]; given {
-			return nil
-		}
-		fill = in.short
-	}
-	in.filling, in.filled = true, nil
-	err := fill(name, raw)
-	in.filling = false
-	if len(in.filled) > 0 {
-		in.assumed = append(in.assumed, assumption{name + " = " + plain(raw), in.filled})
-	}
-	return err
 }
 
 // plain writes a profile's value the way its file does.

@@ -183,6 +183,7 @@ type profile struct {
 	facts      corridor.Facts
 	firstStore bool // first_store is the flow's origin
 	noRecords  bool // every vehicle, filing and assessment is in its first state: nothing is there
+	fillings   func() []filling
 }
 
 func (r *reader) profiles(root *yaml.Node) map[string]*profile {

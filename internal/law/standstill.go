@@ -19,8 +19,8 @@ type term struct {
 // fully passed after filed_on the state is `before`, then it is `then`.
 func (in *inputs) standstills() []term {
 	var out []term
-	for _, rec := range in.lib.recordList {
-		if rec.still == nil || in.given[rec.v] == byNobody {
+	for _, rec := range in.lib.stills {
+		if in.given[rec.v] == byNobody {
 			continue
 		}
 		x := &in.vals[rec.v]
@@ -50,13 +50,13 @@ func (in *inputs) standstills() []term {
 // over says whether the term may be over and whether it may still run.
 func (in *inputs) over(t *term) (over, running bool) {
 	still := t.rec.still
-	filed, ok := in.filed[t.rec]
-	if !ok {
+	at := slices.IndexFunc(in.filed, func(f filed) bool { return f.rec == t.rec })
+	if at < 0 {
 		t.blank = true
 		t.notes = append(t.notes, note(noteNoDate, t.rec.id))
 		return true, true
 	}
-	last, estimated, missing := in.lib.calendars[still.calendar].termEnd(filed, still.days, waits)
+	last, estimated, missing := in.lib.calendars[still.calendar].termEnd(in.filed[at].on, still.days, waits)
 	if missing != 0 {
 		t.notes = append(t.notes, note(noteNoCalendar, still.calendar, itoa(missing), t.rec.id))
 		return false, true

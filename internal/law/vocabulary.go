@@ -35,7 +35,8 @@ type fact struct {
 	place
 	weights map[string]int64
 	derive  *derivation
-	vars    []int // its variables: one, or one per member of a set
+	vars    []int          // its variables: one, or one per member of a set
+	numbers map[string]int // of its values: their places among the values of the one variable, or among the variables
 }
 
 // Change says that a fact can be changed, by what and how dearly. Advice uses
@@ -81,6 +82,9 @@ type derivation struct {
 	from string
 	of   int // 0: the origin, 1: the destination
 }
+
+// derived is a derivation by its variables.
+type derived struct{ to, from, of int }
 
 func derivations(name string) *derivation {
 	switch name {
@@ -294,7 +298,10 @@ func (v *vocabulary) variables(a *atlas, mentioned []string) []*variable {
 		out = append(out, &x)
 	}
 	for _, f := range v.facts {
-		f.vars = nil
+		f.vars, f.numbers = nil, map[string]int{}
+		for i, s := range f.Values {
+			f.numbers[s] = i
+		}
 		switch f.Type {
 		case typeBool:
 			add(f, variable{values: boolNames, optional: f.Optional, name: f.Name})
@@ -309,7 +316,8 @@ func (v *vocabulary) variables(a *atlas, mentioned []string) []*variable {
 			if f.Type == typeCountries {
 				members = append(slices.Clone(mentioned), others)
 			}
-			for _, m := range members {
+			for i, m := range members {
+				f.numbers[m] = i
 				add(f, variable{values: boolNames, member: m, name: fmt.Sprintf("%s[%s]", f.Name, m)})
 			}
 		}
@@ -319,10 +327,8 @@ func (v *vocabulary) variables(a *atlas, mentioned []string) []*variable {
 
 // memberVar finds the variable of a member of a set fact.
 func (f *fact) memberVar(vars []*variable, member string) (int, bool) {
-	for _, i := range f.vars {
-		if vars[i].member == member {
-			return i, true
-		}
+	if i, ok := f.numbers[member]; ok && i < len(f.vars) && vars[f.vars[i]].member != "" {
+		return f.vars[i], true
 	}
 	if f.Type == typeCountries && len(f.vars) > 0 {
 		return f.vars[len(f.vars)-1], true
