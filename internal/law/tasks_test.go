@@ -220,3 +220,55 @@ func TestDoubtMovesADayOnlyAgainstWhoeverCounts(t *testing.T) {
 		}
 	})
 }
+
+// withObligations is the test tree with other obligations.
+func withObligations(t *testing.T, yaml string) (*Library, error) {
+	t.Helper()
+	fsys := tree(testHead + oneRule(nil))
+	body := strings.ReplaceAll(testObligations, "events: {effect: &T}", yaml)
+	fsys["obligations.yaml"].Data = []byte(strings.ReplaceAll(body, "&T", "{en: e, zh: z, ru: r}"))
+	return Load(fsys)
+}
+
+func TestOneDutyOfBothSidesIsOneTask(t *testing.T) {
+	l := mustLoadShipped(t)
+	a, b := duties(l, "file_within_10_working_days")[0], duties(l, "file_contract_with_provincial_cac_10_working_days")[0]
+	a.Certain, b.Citations = false, append(b.Citations, corridor.Citation{Instrument: "law", Article: "2"})
+	list := l.Tasks([]corridor.Obligation{a, b}, nil)
+	if len(list) != 1 || !list[0].Certain || len(list[0].Citations) != 2 || len(a.Citations) != 1 {
+		t.Errorf("%+v", list)
+	}
+	if got := l.Starts(append(duties(l, "pipia", "breach_notice_1_business_day"), a, b)); !slices.Equal(got, []string{"detection", "effect"}) {
+		t.Error(got)
+	}
+}
+
+func TestADutyOwedBeforeIsDueOnTheDayOfTheTransferAtTheLatest(t *testing.T) {
+	l, err := withObligations(t, "events: {effect: {en: e, zh: z, ru: r, clock: once}}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := l.obligations.index["keep"]
+	l.obligations.all[i].When = "before"
+	for transfer, due := range map[string]string{"2026-03-05": "2026-03-05", "2026-06-01": "2026-03-16"} {
+		x := task(t, l.Tasks(duties(l, "keep"), happened(t, "effect=2026-03-02", "transfer="+transfer)), "keep", "")
+		if x.Due.String() != due {
+			t.Errorf("with a transfer on %s it is due %s, not %s", transfer, x.Due, due)
+		}
+	}
+}
+
+func TestAnEventOfThePacksSaysHowItStandsToTheGateway(t *testing.T) {
+	for yaml, want := range map[string]string{
+		"events: {effect: {en: e, zh: z, ru: r, at: agreement, clock: renewed}}\n":   "",
+		"events: {effect: {en: e, zh: z, ru: r, at: signature}}\n":                   "agreement, transfer",
+		"events: {effect: {en: e, zh: z, ru: r, clock: twice}}\n":                    "each, once, renewed",
+		"events: {effect: {en: e, zh: z, ru: r}, transfer: {en: e, zh: z, ru: r}}\n": `"transfer" is the gateway's own event`,
+		"events: {effect: {en: e, zh: z, ru: r, when: never}}\n":                     "when",
+	} {
+		_, err := withObligations(t, yaml)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", yaml, err, want)
+		}
+	}
+}
