@@ -165,7 +165,11 @@ func (p assessmentPage) Term(d DutyLine) string {
 	if d.Deadline.Days == 1 && p.lang == "en" {
 		unit = strings.TrimSuffix(unit, "s")
 	}
-	s := p.sayf("within", d.Deadline.Days, unit, d.Event.In(p.lang))
+	key := "within"
+	if d.Deadline.Until {
+		key = "for"
+	}
+	s := p.sayf(key, d.Deadline.Days, unit, d.Event.In(p.lang))
 	if d.Deadline.Calendar != "" {
 		s += " (" + p.sayf("calendar", d.Deadline.Calendar) + ")"
 	}
