@@ -109,7 +109,7 @@ func (l *Library) sharedThings() []thing {
 	var out []thing
 	for _, f := range l.vocab.facts {
 		out = append(out, thing{"fact", f.Name, []aspect{{"type", f.Type}, {"values", f.Values}, {"bounds", []any{f.Min, f.Max, f.Optional}},
-			{"derivation", f.Derived}, {"who knows", f.Asks}, {"advice", f.Change}, {"weights", f.weights}, {"question", f.Question}}, nil})
+			{"derivation", f.Derived}, {"within", f.Within}, {"who knows", f.Asks}, {"advice", f.Change}, {"weights", f.weights}, {"question", f.Question}}, nil})
 	}
 	for _, x := range l.vocab.axioms {
 		out = append(out, thing{"axiom", x.id, []aspect{{"condition", plainly(x.src.text)}, {"closing", x.close}, {"text", x.text}}, nil})

@@ -128,6 +128,9 @@ func (in *inputs) read(f corridor.Flow, own *pack) error {
 	if err := in.assume(); err != nil {
 		return err
 	}
+	if err := in.count(); err != nil {
+		return nil, err
+	}
 	if err := in.derive(); err != nil {
 		return err
 	}

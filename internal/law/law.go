@@ -86,6 +86,7 @@ type FactInfo struct {
 	Values   []string      `json:"values,omitempty"`
 	Asks     string        `json:"asks,omitempty"` // exporter, importer, officer, scan
 	Derived  string        `json:"derived,omitempty"`
+	Within   []string      `json:"within,omitempty"` // numbers that together are at least as large
 	Change   *Change       `json:"changeable,omitempty"`
 	Question corridor.Text `json:"question"`
 }

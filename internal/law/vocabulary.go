@@ -131,6 +131,11 @@ func (r *reader) vocabulary(root *yaml.Node) *vocabulary {
 		if f.derive != nil && (v.byName[f.derive.from] == nil || v.byName[f.derive.from].Type != typeCountry) {
 			r.failAt(f.place, "declare it with type country", "fact %q is derived from %q, which the vocabulary lacks", f.Name, f.derive.from)
 		}
+		for _, name := range f.Within {
+			if w := v.byName[name]; w == nil || w == f || w.Type != typeInt || w.Optional || f.Type != typeInt || f.Optional {
+				r.failAt(f.place, "name other facts of type int; none of them, and not this one, may be optional", "fact %q cannot be within %q", f.Name, name)
+			}
+		}
 	}
 	return v
 }
@@ -172,7 +177,8 @@ func (r *reader) fact(n *yaml.Node) *fact {
 		field{"derived", false, func(n *yaml.Node) {
 			f.Derived = r.choice(n, "derived", derivationNames...)
 			f.derive = derivations(f.Derived)
-		}})
+		}},
+		field{"within", false, func(n *yaml.Node) { f.Within = r.names(n, "within") }})
 	r.checkFact(n, f, haveMin, haveMax)
 	return f
 }
