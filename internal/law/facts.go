@@ -129,7 +129,7 @@ func (in *inputs) read(f corridor.Flow, own *pack) error {
 		return err
 	}
 	if err := in.count(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := in.derive(); err != nil {
 		return err
