@@ -74,10 +74,11 @@ type batch struct {
 	cells []cell
 	rows  []rowEnd
 	names []string // columns that appeared in this batch
+	width int      // every row has exactly the columns 0 to width-1, in order; 0: rows differ
 }
 
 func (b *batch) reset() {
-	b.data, b.cells, b.rows, b.names = b.data[:0], b.cells[:0], b.rows[:0], nil
+	b.data, b.cells, b.rows, b.names, b.width = b.data[:0], b.cells[:0], b.rows[:0], nil, 0
 }
 
 func (b *batch) value(c *cell) []byte { return b.data[c.off : c.off+c.n] }

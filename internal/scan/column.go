@@ -114,6 +114,7 @@ type column struct {
 	fraction       int       // digits behind a decimal point, at most
 	people         *distinct // of valid identity numbers
 	hints          []*kind
+	noted          []noted // of the rows of a batch, where the column tells of a person
 }
 
 // embedded counts identifiers found inside longer texts.
@@ -169,11 +170,23 @@ func (c *column) look(v []byte, mask uint16) (id uint64, null bool) {
 	return c.classify(v, mask), false
 }
 
-// edged says whether a value may begin or end with a blank.
+// edged says whether a value may begin or end with a blank. Those outside
+// ASCII are C2 85 and C2 A0, and characters of three bytes from E1 to E3.
 func edged(v []byte, mask uint16) bool {
-	first, last := v[0], v[len(v)-1]
-	// The blanks outside ASCII begin with C2, E2 or E3 and end below B0.
-	return first <= ' ' || last <= ' ' || mask&isHigh != 0 && (first == 0xc2 || first == 0xe2 || first == 0xe3 || last >= 0x80 && last < 0xb0)
+	n := len(v)
+	if n == 0 {
+		return false
+	}
+	first, last := v[0], v[n-1]
+	switch {
+	case first <= ' ' || last <= ' ':
+		return true
+	case mask&isHigh == 0:
+		return false
+	case first == 0xc2 || first >= 0xe1 && first <= 0xe3:
+		return true
+	}
+	return last >= 0x80 && last < 0xb0 && (n >= 2 && v[n-2] == 0xc2 || n >= 3 && v[n-3] >= 0xe1 && v[n-3] <= 0xe3)
 }
 
 // runes counts the characters of valid UTF-8.
@@ -235,7 +248,7 @@ func (c *column) classify(v []byte, mask uint16) uint64 {
 // number handles values of digits alone.
 func (c *column) number(v []byte) (id uint64) {
 	c.ints++
-	c.measure(float64(number(v[:min(len(v), 18)])))
+	c.measure(float64(longNumber(v[:min(len(v), 18)])))
 	switch len(v) {
 	case 7, 9:
 		c.documents++

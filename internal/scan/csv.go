@@ -71,6 +71,7 @@ func (s *csvSource) next(b *batch) error {
 		}
 		if len(b.rows) > 0 || s.eof {
 			s.carry = append(s.carry, b.data[pos:]...)
+			b.width = s.width // close refuses any other
 			if len(b.rows) == 0 {
 				return io.EOF
 			}

@@ -1,6 +1,10 @@
 package scan
 
-import "corridor"
+import (
+	"encoding/binary"
+
+	"corridor"
+)
 
 // ymd writes a day as the number yyyymmdd, which compares as days do.
 func ymd(d corridor.Date) int {
@@ -23,6 +27,12 @@ func realDate(ymd int) bool {
 // parseDate reads 2024-01-31, 2024/1/31, 31.01.2024, 31/01/2024, 01/31/2024
 // and 20240131, as yyyymmdd. Years run from 1000 to 2999.
 func parseDate(v []byte) (int, bool) {
+	if len(v) == 10 && v[4] == '-' && v[7] == '-' { // by far the most common
+		if !digitsOnly(v[:4]) || !digitsOnly(v[5:7]) || !digitsOnly(v[8:]) {
+			return 0, false
+		}
+		return checkedDate(number(v[:4]), number(v[5:7]), number(v[8:]))
+	}
 	if len(v) == 8 && digitsOnly(v) {
 		return checkedDate(number(v[:4]), number(v[4:6]), number(v[6:]))
 	}
@@ -72,6 +82,21 @@ func digitRun(v []byte) int {
 }
 
 func number(v []byte) (n int) {
+	for _, c := range v {
+		n = n*10 + int(c-'0')
+	}
+	return n
+}
+
+// longNumber is number, eight digits at a time.
+func longNumber(v []byte) (n int) {
+	for ; len(v) >= 8; v = v[8:] {
+		x := binary.LittleEndian.Uint64(v) & 0x0f0f0f0f0f0f0f0f
+		x = x * (10<<8 + 1) >> 8                         // every other byte: two digits
+		x = x & 0x00ff00ff00ff00ff * (100<<16 + 1) >> 16 // every fourth: four
+		x = x & 0x0000ffff0000ffff * (10000<<32 + 1) >> 32
+		n = n*100_000_000 + int(x)
+	}
 	for _, c := range v {
 		n = n*10 + int(c-'0')
 	}

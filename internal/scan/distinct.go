@@ -17,6 +17,7 @@ type distinct struct {
 	pool  *pool
 	queue []uint64 // to be added, filled by whoever reads rows
 	ready []uint64 // being added meanwhile
+	near  uint64   // of no meaning: what was fetched, so that it is
 }
 
 // later puts a hash into the queue. The large tables of exact counts are slow
@@ -26,13 +27,26 @@ func (d *distinct) later(h uint64) { d.queue = append(d.queue, h) }
 // turn hands the queue over to drain.
 func (d *distinct) turn() { d.queue, d.ready = d.ready[:0], d.queue }
 
-// drain adds what turn handed over.
+// drain adds what turn handed over. Of a large table the places of a few are
+// fetched at once before they are filled one by one: each is far away.
 func (d *distinct) drain() {
-	for _, h := range d.ready {
-		d.add(h)
+	for list := d.ready; len(list) > 0; {
+		some := list[:min(len(list), 16)]
+		list = list[len(some):]
+		if mask := uint64(len(d.slots) - 1); len(d.slots) >= farAway {
+			for _, h := range some {
+				d.near |= d.slots[h&mask]
+			}
+		}
+		for _, h := range some {
+			d.add(h)
+		}
 	}
 	d.ready = d.ready[:0]
 }
+
+// farAway is from how many slots a table does not stay in the nearest caches.
+const farAway = 1 << 13
 
 // pool bounds the slots that all exact counts of a scan may use together.
 type pool struct{ left int }

@@ -55,13 +55,20 @@ func around(v []byte, at int) []byte {
 
 // exponent reads numbers such as -1.5e-7.
 func exponent(v []byte) (float64, bool) {
-	if len(v) > 32 || bytes.IndexByte(v, 'e') < 1 && bytes.IndexByte(v, 'E') < 1 {
+	if len(v) > 32 {
 		return 0, false
 	}
+	power := false
 	for _, b := range v {
-		if !(b >= '0' && b <= '9' || b == '.' || b == '-' || b == '+' || b == 'e' || b == 'E') {
+		switch {
+		case b == 'e' || b == 'E':
+			power = true
+		case !(b >= '0' && b <= '9' || b == '.' || b == '-' || b == '+'):
 			return 0, false
 		}
+	}
+	if !power {
+		return 0, false
 	}
 	x, err := strconv.ParseFloat(string(v), 64)
 	return x, err == nil

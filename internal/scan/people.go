@@ -49,19 +49,31 @@ func weightOf(class string) weight {
 	return ordinary
 }
 
-// see takes note of one value of the row.
-func (g *group) see(c *column, v []byte, id uint64) {
+// key is what one value tells of its row's person: a hash of the name or the
+// date of birth, or the number that the column found in it.
+func (g *group) key(c *column, v []byte, id uint64) uint64 {
+	switch c.part {
+	case namePart:
+		return g.fold(v)
+	case birthPart:
+		return g.day(v)
+	}
+	return id
+}
+
+// take adds the key of a value to the row's person.
+func (g *group) take(c *column, key uint64) {
 	g.touched = true
 	switch c.part {
 	case namePart:
 		g.named = true
-		g.name = mix(g.name, g.fold(v))
+		g.name = mix(g.name, key)
 	case birthPart:
 		g.born = true
-		g.birth = g.day(v)
+		g.birth = key
 	case idPart:
-		if id != 0 {
-			g.id = id
+		if key != 0 {
+			g.id = key
 		}
 	}
 	switch c.weight {
@@ -115,6 +127,12 @@ func (g *group) fold(v []byte) uint64 {
 	for len(v) > 0 && len(out) < 150 {
 		r, n := rune(v[0]), 1
 		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			out, v = append(out, byte(r)), v[1:]
+			continue
+		case r == 0xd0 && len(v) > 1 && v[1] >= 0xb0 || r == 0xd1 && len(v) > 1 && v[1] < 0xa0: // small Cyrillic letters
+			out, v = append(out, byte(r), v[1]), v[2:]
+			continue
 		case r >= 0xc2 && r < 0xe0 && len(v) > 1: // two bytes; values are valid UTF-8
 			r, n = r&0x1f<<6|rune(v[1]&0x3f), 2
 		case r >= 0x80:

@@ -42,6 +42,7 @@ type Options struct {
 	ExactLimit int   // people counted exactly before estimating; 0: 1,000,000
 	blockSize  int   // bytes read at once; tests make it small
 	size       int64 // of the source, where it is known and Parquet needs it
+	byRow      bool  // tests compare the ways to go through a batch
 	tables     *tables
 }
 

@@ -66,20 +66,91 @@ func (t *table) consume(b *batch) error {
 	}
 	measured := make(chan error, 1)
 	go func(sets []*distinct) { measured <- t.measure(b, sets) }(t.turn())
+	if b.width > 0 && b.width == len(t.cols) && !t.opts.byRow {
+		t.columnByColumn(b)
+	} else {
+		t.rowByRow(b)
+	}
+	t.rows += int64(len(b.rows))
+	return <-measured
+}
+
+// rowByRow sends the values to the recognisers in the order of the file.
+func (t *table) rowByRow(b *batch) {
 	i := uint32(0)
 	for r := range b.rows {
 		row := &b.rows[r]
 		for ; i < row.end; i++ {
-			t.cell(b, &b.cells[i], row.no)
-		}
-		for _, g := range t.groups {
-			if g.touched {
-				g.endRow()
+			c := t.cols[b.cells[i].col]
+			v := b.value(&b.cells[i])
+			id, null := t.cell(c, v, b.cells[i].mask)
+			if null {
+				continue
+			}
+			if row.no != c.lastRow {
+				c.lastRow = row.no
+				c.rowsSeen++
+			}
+			if c.role != nil {
+				c.role.take(c, c.role.key(c, v, id))
 			}
 		}
-		t.rows++
+		t.endRow()
 	}
-	return <-measured
+}
+
+// columnByColumn does the same where all rows have the same columns, one
+// column after another: what a column counts stays near, and its values take
+// the same turns. No column knows of another; people, whom several columns of
+// a row tell apart, are put together row by row afterwards.
+func (t *table) columnByColumn(b *batch) {
+	var watched []*column
+	for i, c := range t.cols {
+		if c.role != nil {
+			watched = append(watched, c)
+			c.noted = slices.Grow(c.noted[:0], len(b.rows))[:len(b.rows)]
+		}
+		for r := range b.rows {
+			cell := &b.cells[r*b.width+i]
+			v := b.value(cell)
+			id, null := t.cell(c, v, cell.mask)
+			if !null {
+				c.rowsSeen++
+			}
+			if c.role == nil {
+				continue
+			}
+			if c.noted[r] = (noted{}); !null {
+				c.noted[r] = noted{c.role.key(c, v, id), true}
+			}
+		}
+	}
+	if len(watched) == 0 {
+		return
+	}
+	for r := range b.rows {
+		for _, c := range watched {
+			if n := c.noted[r]; n.seen {
+				c.role.take(c, n.key)
+			}
+		}
+		t.endRow()
+	}
+}
+
+// noted is what a value of one row tells of its person.
+type noted struct {
+	key  uint64
+	seen bool
+}
+
+// endRow closes the row of every person that it named.
+func (t *table) endRow() {
+	for _, g := range t.groups {
+		if g.touched {
+			g.endRow()
+		}
+	}
 }
 
 // turn hands over the people of the rows before.
@@ -103,13 +174,16 @@ func (t *table) measure(b *batch, sets []*distinct) error {
 	for _, d := range sets {
 		d.drain()
 	}
+	if b.width > 0 && b.width == len(t.cols) && !t.opts.byRow {
+		return t.measureColumns(b)
+	}
 	i := uint32(0)
 	for r := range b.rows {
 		for ; i < b.rows[r].end; i++ {
 			cell := &b.cells[i]
 			v := b.value(cell)
 			if cell.mask&isHigh != 0 && !utf8.Valid(v) {
-				return badRow(t.name, b.rows[r].no, "convert the file to UTF-8, or name its encoding with --encoding", "column %d (%s) is not UTF-8", cell.col+1, t.cols[cell.col].name)
+				return t.notUTF8(b.rows[r].no, cell)
 			}
 			t.cols[cell.col].measureText(v, cell.mask)
 		}
@@ -117,22 +191,40 @@ func (t *table) measure(b *batch, sets []*distinct) error {
 	return nil
 }
 
-func (t *table) cell(b *batch, cell *cell, row int64) {
-	c, v := t.cols[cell.col], b.value(cell)
-	if cell.mask&isControl != 0 && string(v) == binaryMark {
+// measureColumns is measure one column after another.
+func (t *table) measureColumns(b *batch) error {
+	valid := true
+	for i, c := range t.cols {
+		for r := range b.rows {
+			cell := &b.cells[r*b.width+i]
+			v := b.value(cell)
+			if cell.mask&isHigh != 0 && !utf8.Valid(v) {
+				valid = false
+				break
+			}
+			c.measureText(v, cell.mask)
+		}
+	}
+	for r := 0; !valid; r++ { // the first in the order of the file is told
+		for i := range t.cols {
+			if cell := &b.cells[r*b.width+i]; !utf8.Valid(b.value(cell)) {
+				return t.notUTF8(b.rows[r].no, cell)
+			}
+		}
+	}
+	return nil
+}
+
+func (t *table) notUTF8(row int64, cell *cell) error {
+	return badRow(t.name, row, "convert the file to UTF-8, or name its encoding with --encoding", "column %d (%s) is not UTF-8", cell.col+1, t.cols[cell.col].name)
+}
+
+// cell shows one value to the recognisers of its column.
+func (t *table) cell(c *column, v []byte, mask uint16) (id uint64, null bool) {
+	if mask&isControl != 0 && string(v) == binaryMark {
 		c.binary = true
 	}
-	id, null := c.look(v, cell.mask)
-	if null {
-		return
-	}
-	if row != c.lastRow {
-		c.lastRow = row
-		c.rowsSeen++
-	}
-	if c.role != nil {
-		c.role.see(c, v, id)
-	}
+	return c.look(v, mask)
 }
 
 // sampleCells is how much of the first batch decides the roles of columns.

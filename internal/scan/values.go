@@ -19,7 +19,7 @@ func (c *column) at(v []byte) {
 func (c *column) alphanumeric(v []byte, mask uint16) (id uint64) {
 	c.letters++
 	c.withDigits++
-	if len(v) <= 42 {
+	if len(v) <= 42 && (mask&isSpace != 0 || c.tests(v)) {
 		id = c.lettered(v)
 	}
 	if len(v) >= 6 && len(v) <= 20 {
@@ -44,6 +44,12 @@ func (c *column) alphanumeric(v []byte, mask uint16) (id uint64) {
 		c.search(v)
 	}
 	return id
+}
+
+// tests says whether lettered does anything with letters and digits alone.
+func (c *column) tests(v []byte) bool {
+	n := len(v)
+	return n <= longest && len(c.env.registry.letters[n]) > 0 || n == 7 || n == 11 || n >= 15 && n <= 34
 }
 
 // lettered tests numbers with letters among their digits.

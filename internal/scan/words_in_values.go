@@ -3,6 +3,7 @@ package scan
 import (
 	"bytes"
 	_ "embed" // for the word lists
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -19,8 +20,8 @@ type letters struct {
 	surnames map[rune]bool
 	double   map[string]bool
 	names    map[string]bool
-	fathers  []string // endings of patronymics
-	families []string // endings of family names
+	fathers  endings // of patronymics
+	families endings // of family names
 	address  map[string]bool
 	hanPlace []string
 }
@@ -39,9 +40,9 @@ func newLetters() *letters {
 			case "names":
 				l.names[w] = true
 			case "patronymic endings":
-				l.fathers = append(l.fathers, w)
+				l.fathers.add(w)
 			case "surname endings":
-				l.families = append(l.families, w)
+				l.families.add(w)
 			}
 		}
 	}
@@ -72,8 +73,8 @@ func (l *letters) nameOf(v []byte) (s nameSigns) {
 			return nameSigns{}
 		}
 		s.known = s.known || l.names[string(folded)]
-		s.father = s.father || endsIn(folded, l.fathers)
-		s.family = s.family || endsIn(folded, l.families)
+		s.father = s.father || endsIn(folded, &l.fathers)
+		s.family = s.family || endsIn(folded, &l.families)
 	}
 	s.shape = words > 0
 	if words == 1 {
@@ -113,7 +114,7 @@ func foldName(dst, w []byte) ([]byte, bool) {
 			if f == dropped {
 				break
 			}
-			if f >= 0x80 && !unicode.IsLetter(f) && !unicode.IsMark(f) {
+			if f >= 0x80 && !(f >= 'А' && f <= 'я') && !unicode.IsLetter(f) && !unicode.IsMark(f) {
 				return nil, false
 			}
 			dst = utf8.AppendRune(dst, foldRune(lowerRune(f)))
@@ -128,8 +129,16 @@ func fatherWord(w []byte) bool {
 	return len(w) <= 12 && (w[0] == 'o' || w[0] == 'q' || w[0] == 'k' || w[0] == 'u' || w[0] >= 0x80)
 }
 
-func endsIn(w []byte, endings []string) bool {
-	for _, e := range endings {
+// endings are ends of words, by their last byte.
+type endings [256][]string
+
+func (e *endings) add(w string) { e[w[len(w)-1]] = append(e[w[len(w)-1]], w) }
+
+func endsIn(w []byte, list *endings) bool {
+	if len(w) == 0 {
+		return false
+	}
+	for _, e := range list[w[len(w)-1]] {
 		if k := len(w) - len(e); k >= 0 && string(w[k:]) == e && (k > 3 || k == 0 && len(e) > 4) {
 			return true
 		}
@@ -173,6 +182,9 @@ func foldPlace(dst, w []byte) ([]byte, bool) {
 }
 
 func (l *letters) hanAddress(v []byte, mask uint16) bool {
+	if !slices.ContainsFunc(v, func(b byte) bool { return b >= 0xe2 }) {
+		return false // each of the words has a Han character, which begins so
+	}
 	found := 0
 	for _, w := range l.hanPlace {
 		if bytes.Contains(v, []byte(w)) {
