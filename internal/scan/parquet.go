@@ -141,6 +141,9 @@ func (s *parquetSource) next(b *batch) (err error) {
 			if len(s.groups) == 0 {
 				break
 			}
+			if err := s.checkPages(len(s.file.RowGroups()) - len(s.groups)); err != nil {
+				return err
+			}
 			s.rows, s.groups = s.groups[0].Rows(), s.groups[1:]
 		}
 		n, err := s.rows.ReadRows(s.buf)

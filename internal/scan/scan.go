@@ -8,7 +8,9 @@
 // all that survives a row, and the hashes die with the scan.
 //
 // The file is streamed once, in blocks: one goroutine reads, hashes and parses,
-// another classifies. Memory does not grow with the file.
+// another classifies, a third measures and counts different values. Where all
+// rows have the same columns, a block is gone through column by column. Memory
+// does not grow with the file.
 package scan
 
 import (
