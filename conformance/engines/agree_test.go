@@ -111,12 +111,17 @@ func (e *engines) both(ctx context.Context, w *World) (corridor.Verdict, error) 
 		return none, err
 	}
 	v := p.Decide()
-	strictest := corridor.Allow
+	best, worst := corridor.Allow, corridor.Allow
 	for i, l := range laws {
 		if err := e.check(ctx, l, w, Of(&v.Sides[i])); err != nil {
 			return none, err
 		}
-		strictest = min(strictest, v.Sides[i].Outcome)
+		b, w := v.Sides[i].Span()
+		best, worst = min(best, b), min(worst, w)
+	}
+	strictest := worst
+	if best != worst { // a side does not cover the day
+		strictest = corridor.Undetermined
 	}
 	if got := p.Outcome(); got != strictest || v.Outcome != strictest {
 		return none, fmt.Errorf("the sides come to %s, the outcome alone is %s, the verdict %s\n%s", strictest, got, v.Outcome, w)
@@ -209,7 +214,7 @@ func TestOnThePacksCasesAllEnginesAgree(t *testing.T) {
 		}
 		found := 0
 		for range 20 {
-			if w := d.WorldOf(read); w != nil && found < 3 {
+			if w := d.WorldOf(read); w != nil && found < 2 {
 				found++
 				if err := e.oneCase(t.Context(), c, &r.Decision, w); err != nil {
 					t.Errorf("%s: %v", c.ID, err)
@@ -246,7 +251,11 @@ func (e *engines) oneCase(ctx context.Context, c law.Case, d *corridor.Decision,
 // leaves says whether a decision on some facts leaves room for the answer in a
 // world that has them all.
 func leaves(d *corridor.Decision, a Answer, w *World) error {
-	if best, worst := d.Span(); a.Outcome > best || a.Outcome < worst {
+	best, worst := d.Span()
+	switch {
+	case a.Outcome == corridor.Undetermined && d.Outcome != corridor.Undetermined:
+		return fmt.Errorf("decided %s, but the day is not covered in %s", d.Outcome, w)
+	case a.Outcome != corridor.Undetermined && (a.Outcome > best || a.Outcome < worst):
 		return fmt.Errorf("decided between %s and %s, but it comes to %s in %s", worst, best, a.Outcome, w)
 	}
 	for _, o := range d.Duties {
@@ -280,7 +289,7 @@ func TestWithMissingFactsNoWorldContradicts(t *testing.T) {
 		t.Fatal(err)
 	}
 	worlds, open, reached := 0, 0, 0
-	for range 400 {
+	for range 300 {
 		whole, err := d.World(on)
 		if err != nil {
 			t.Fatal(err)

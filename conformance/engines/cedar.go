@@ -126,10 +126,10 @@ func (c *CedarLaw) Outcome(context types.Record) (corridor.Outcome, error) {
 			return corridor.Undetermined, fmt.Errorf("cedar: %s: %v", c.law.Name(), d.Errors[0])
 		}
 		if ok == cedar.Allow {
-			return o, nil
+			return c.law.says(o), nil
 		}
 	}
-	return c.law.Silence, nil
+	return c.law.says(c.law.Silence), nil
 }
 
 // Decide gives the side's answer.

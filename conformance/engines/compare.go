@@ -234,7 +234,7 @@ func (e *cedarEngine) Outcome(_ context.Context, i int) (corridor.Outcome, error
 		if err != nil {
 			return corridor.Undetermined, err
 		}
-		if worst = min(worst, o); worst == corridor.Deny {
+		if worst = corridor.Strictest(worst, o); worst == corridor.Deny {
 			break // nothing is stricter
 		}
 	}

@@ -16,6 +16,7 @@ type Law struct {
 	Side    corridor.Side
 	From    corridor.Date // from which this law holds; 0: ever since
 	Silence corridor.Outcome
+	Covered bool // the pack covers these days: what silence rests on is in force
 	Hits    []*Hit
 	byID    map[string]*Hit
 	rules   int
@@ -54,6 +55,9 @@ func (p *Packs) law(one *pack, side corridor.Side, on corridor.Date) (*Law, erro
 	}
 	if done := p.laws[l.Name()]; done != nil {
 		return done, nil
+	}
+	if l.Covered, err = one.covered(side, on); err != nil {
+		return nil, err
 	}
 	w := &writing{Packs: p, pack: one, law: l, on: on, rules: map[string]*rule{}, lifts: map[string]*cond{}, parts: map[string]*cond{}}
 	if err := w.write(); err != nil {
@@ -240,7 +244,16 @@ func (l *Law) answer(hits []*Hit) Answer {
 	if a.Outcome == corridor.Undetermined {
 		a.Outcome = l.Silence
 	}
+	a.Outcome = l.says(a.Outcome)
 	return a
+}
+
+// says keeps a pack from permitting anything on a day that it does not cover.
+func (l *Law) says(o corridor.Outcome) corridor.Outcome {
+	if o.Permits() && !l.Covered {
+		return corridor.Undetermined
+	}
+	return o
 }
 
 func (h *Hit) match() string {

@@ -36,7 +36,13 @@ type pack struct {
 	Obligations []duty `yaml:"obligations"`
 	Silence     map[corridor.Side]struct {
 		Outcome corridor.Outcome `yaml:"outcome"`
+		Cite    []struct {
+			Instrument string `yaml:"instrument"`
+		} `yaml:"cite"`
 	} `yaml:"silence"`
+	Instruments map[string]struct {
+		InForce period `yaml:"in_force"`
+	} `yaml:"instruments"`
 	Rules []rule `yaml:"rules"`
 
 	records map[string]record // vehicles, filings and assessments, as "class/id"
@@ -74,10 +80,12 @@ type rule struct {
 	Unless      []string `yaml:"unless"`
 	Results     []result `yaml:"results"`
 	Obligations []string `yaml:"obligations"`
-	InForce     struct {
-		From string `yaml:"from"`
-		To   string `yaml:"to"`
-	} `yaml:"in_force"`
+	InForce     period   `yaml:"in_force"`
+}
+
+type period struct {
+	From string `yaml:"from"`
+	To   string `yaml:"to"`
 }
 
 type result struct {
@@ -95,6 +103,7 @@ type fact struct {
 	Optional bool     `yaml:"optional"`
 	Values   []string `yaml:"values"`
 	Derived  string   `yaml:"derived"`
+	Within   []string `yaml:"within"` // counts that include this one
 }
 
 // Packs is all that the packs say about when which rule applies.
@@ -324,6 +333,12 @@ func (one *pack) changes(side corridor.Side) ([]corridor.Date, error) {
 			return nil, err
 		}
 	}
+	for _, c := range one.Silence[side].Cite {
+		in := one.Instruments[c.Instrument].InForce
+		if err := add(in.From, in.To); err != nil {
+			return nil, err
+		}
+	}
 	for _, l := range one.Lists {
 		for _, e := range l.Editions {
 			if err := add(e.From, e.To); err != nil {
@@ -334,6 +349,21 @@ func (one *pack) changes(side corridor.Side) ([]corridor.Date, error) {
 	slices.Sort(out)
 	one.days[side] = slices.Compact(out)
 	return one.days[side], nil
+}
+
+// covered says whether an instrument on which silence rests is in force.
+// Treaties only add, so their silence is never too much.
+func (one *pack) covered(side corridor.Side, on corridor.Date) (bool, error) {
+	if side == corridor.Treaty {
+		return true, nil
+	}
+	for _, c := range one.Silence[side].Cite {
+		p, known := one.Instruments[c.Instrument]
+		if in, err := covers(p.InForce.From, p.InForce.To, on); known && in || err != nil {
+			return in, err
+		}
+	}
+	return false, nil
 }
 
 func (r *rule) on(side corridor.Side) bool {

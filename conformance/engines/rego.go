@@ -39,9 +39,9 @@ func (l *Law) Rego() string {
 		for _, n := range byOutcome[o] {
 			fmt.Fprintf(&g.out, "%s if %s\n", o, n)
 		}
-		chain += fmt.Sprintf("%d if %s\nelse := ", o, o)
+		chain += fmt.Sprintf("%d if %s\nelse := ", l.says(o), o)
 	}
-	fmt.Fprintf(&g.out, "\n%s%d\n", chain, l.Silence)
+	fmt.Fprintf(&g.out, "\n%s%d\n", chain, l.says(l.Silence))
 	return g.out.String()
 }
 
@@ -224,7 +224,7 @@ func (q *opaQueries) Outcome(ctx context.Context, input rego.EvalOption) (corrid
 		if !ok || !whole {
 			return corridor.Undetermined, fmt.Errorf("opa: outcome %v", terms.Elem(i))
 		}
-		worst = min(worst, corridor.Outcome(o))
+		worst = corridor.Strictest(worst, corridor.Outcome(o))
 	}
 	return worst, nil
 }

@@ -295,14 +295,41 @@ func (d *Draws) possible(w *World, given func(fact, member string) bool) bool {
 				break
 			}
 		}
-		if broken < 0 {
+		if broken < 0 && d.counts(w, given) {
 			return true
+		}
+		if broken < 0 {
+			return false
 		}
 		if !d.mend(w, d.axioms[broken].cond, given) {
 			return false
 		}
 	}
 	return false
+}
+
+// counts keeps numbers within the larger ones that include them.
+func (d *Draws) counts(w *World, given func(fact, member string) bool) bool {
+	for _, f := range d.facts {
+		if len(f.Within) == 0 {
+			continue
+		}
+		part, room := w.Facts[f.Name].(int64), int64(0)
+		for _, name := range f.Within {
+			room += w.Facts[name].(int64)
+		}
+		whole := f.Within[d.rand.IntN(len(f.Within))]
+		switch {
+		case part <= room:
+		case given == nil || !given(f.Name, ""):
+			w.Facts[f.Name] = room
+		case !given(whole, ""):
+			w.Facts[whole] = w.Facts[whole].(int64) + part - room
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // mend changes one thing that a broken axiom names.
