@@ -30,6 +30,7 @@ type app struct {
 type cli struct {
 	Check        checkCmd        `cmd:"" help:"Ask the law of both sides whether a transfer may go ahead, and why."`
 	Replay       replayCmd       `cmd:"" help:"Decide once more what a file decided, and compare bit for bit."`
+	Kit          kitCmd          `cmd:"" help:"List, show and fill the filings that authorities ask for."`
 	Matrix       matrixCmd       `cmd:"" help:"Decide one flow from every exporter to every importer."`
 	Advise       adviseCmd       `cmd:"" help:"Find the cheapest lawful ways for a transfer that the law does not let go."`
 	Packs        packsCmd        `cmd:"" help:"Lint, test, list and show rule packs."`

@@ -13,7 +13,7 @@ import (
 )
 
 type replayCmd struct {
-	File  string `arg:"" help:"An assessment (check --report out.json) or a decision (check --json); - reads standard input."`
+	File  string `arg:"" help:"An assessment (check --report out.json), a filled kit (kit fill --out kit.json) or a decision (check --json); - reads standard input."`
 	JSON  bool   `name:"json" help:"Print one JSON object."`
 	Packs string `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in, or all that were ever in use in a node directory."`
 }
@@ -106,46 +106,76 @@ func replay(lib *law.Library, data []byte) (replayed, error) {
 		return replayed{}, &corridor.Error{Kind: corridor.Invalid, Msg: "is not JSON", Fix: "give a file that check --report out.json or check --json wrote", Err: err}
 	}
 	r := replayed{Digest: corridor.Digest(data), Engine: law.Engine}
-	var again []byte
+	again := r.verdict
 	if kind.Format != nil {
-		was, err := paper.Decode(data)
-		if err != nil {
-			return r, err
+		if again = r.assessment; *kind.Format == paper.KitFormat {
+			again = r.kit
 		}
-		if err := replayable(lib, was.Engine, was.Verdict); err != nil {
-			return r, err
-		}
-		now, err := paper.Assess(lib, was.Input())
-		if err != nil {
-			return r, err
-		}
-		if again, err = now.Encode(); err != nil {
-			return r, err
-		}
-		r.Was, r.Now, r.Packs, r.Program = was.Verdict.Outcome, now.Verdict.Outcome, was.Verdict.Packs, was.Program
-	} else {
-		was, err := decodeVerdict(data)
-		if err != nil {
-			return r, err
-		}
-		now, err := lib.Decide(was.Flow)
-		if err != nil {
-			return r, err
-		}
-		if err := replayable(lib, engineOf(was), was); err != nil {
-			return r, err
-		}
-		var b bytes.Buffer
-		if err := printJSON(&b, now); err != nil {
-			return r, err
-		}
-		again = b.Bytes()
-		r.Was, r.Now, r.Packs = was.Outcome, now.Outcome, was.Packs
 	}
-	if r.Same = bytes.Equal(data, again); !r.Same {
-		r.Line = firstLine(data, again)
+	now, err := again(lib, data)
+	if err != nil {
+		return r, err
+	}
+	if r.Same = bytes.Equal(data, now); !r.Same {
+		r.Line = firstLine(data, now)
 	}
 	return r, nil
+}
+
+// assessment makes an assessment once more.
+func (r *replayed) assessment(lib *law.Library, data []byte) ([]byte, error) {
+	was, err := paper.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := replayable(lib, was.Engine, was.Verdict.Packs); err != nil {
+		return nil, err
+	}
+	now, err := paper.Assess(lib, was.Input())
+	if err != nil {
+		return nil, err
+	}
+	r.Was, r.Now, r.Packs, r.Program = was.Verdict.Outcome, now.Verdict.Outcome, was.Verdict.Packs, was.Program
+	return now.Encode()
+}
+
+// kit fills a kit once more.
+func (r *replayed) kit(lib *law.Library, data []byte) ([]byte, error) {
+	was, err := paper.DecodeKit(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := replayable(lib, was.Engine, was.Packs); err != nil {
+		return nil, err
+	}
+	if here, err := lib.Kit(was.Kit.ID); err != nil || here.Digest != was.Kit.Digest {
+		return nil, &corridor.Error{Kind: corridor.NotFound, Where: "kit." + was.Kit.ID, Msg: "the kits of " + was.Kit.Pack + ", " + was.Kit.Digest + ", are not here", Fix: "name a directory that holds them with --packs", Err: err}
+	}
+	now, err := paper.FillKit(lib, was.Input())
+	if err != nil {
+		return nil, err
+	}
+	r.Was, r.Now, r.Packs, r.Program = was.Outcome, now.Outcome, was.Packs, was.Program
+	return now.Encode()
+}
+
+// verdict decides once more.
+func (r *replayed) verdict(lib *law.Library, data []byte) ([]byte, error) {
+	was, err := decodeVerdict(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := replayable(lib, engineOf(was), was.Packs); err != nil {
+		return nil, err
+	}
+	now, err := lib.Decide(was.Flow)
+	if err != nil {
+		return nil, err
+	}
+	r.Was, r.Now, r.Packs = was.Outcome, now.Outcome, was.Packs
+	var b bytes.Buffer
+	err = printJSON(&b, now)
+	return b.Bytes(), err
 }
 
 func decodeVerdict(data []byte) (corridor.Verdict, error) {
@@ -170,11 +200,11 @@ func engineOf(v corridor.Verdict) string {
 
 // replayable says that the law of a decision is here: the engine, and every
 // pack in the edition that its digest names.
-func replayable(lib *law.Library, engine string, v corridor.Verdict) error {
+func replayable(lib *law.Library, engine string, packs []corridor.PackRef) error {
 	if engine != law.Engine {
 		return &corridor.Error{Kind: corridor.NotFound, Where: "engine", Msg: fmt.Sprintf("was decided by %q, and this program has %s", engine, law.Engine), Fix: "replay it with the program that wrote it"}
 	}
-	for _, p := range v.Packs {
+	for _, p := range packs {
 		if !present(lib, p) {
 			return &corridor.Error{Kind: corridor.NotFound, Where: "packs." + p.ID, Msg: fmt.Sprintf("edition %s, %s, is not here", p.Version, p.Digest), Fix: "name a directory that holds this edition with --packs"}
 		}

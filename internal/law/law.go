@@ -41,6 +41,7 @@ type Library struct {
 	scratch        sync.Pool // *marks
 	reading        sync.Pool // *inputs
 	explained      recent
+	kits           kitShelf
 }
 
 // PackInfo describes one loaded pack.

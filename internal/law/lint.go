@@ -22,13 +22,17 @@ type Finding struct {
 // can never apply, results that can never be reached, exemptions that lift
 // nothing or too much, rules always in the shadow of a stricter one, tests
 // that change nothing, gaps between editions of a list, sides that are too
-// large to decide exactly, and cases that no person has reviewed.
+// large to decide exactly, cases that no person has reviewed, and kits that
+// are wrong.
 func Lint(fsys fs.FS) (*Library, []Finding) {
 	l, errs := load(fsys)
 	var cases []Case
 	if l != nil {
 		var err error
 		if cases, err = l.Cases(); err != nil {
+			errs = append(errs, unjoin(err)...)
+		}
+		if _, err := l.Kits(); err != nil {
 			errs = append(errs, unjoin(err)...)
 		}
 	}

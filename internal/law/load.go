@@ -27,8 +27,8 @@ type files struct {
 }
 
 type packFiles struct {
-	dir         string
-	pack, cases []byte
+	dir               string
+	pack, cases, kits []byte
 }
 
 var sharedFiles = []string{"vocabulary.yaml", "obligations.yaml", "assumptions.yaml", "calendars.json", actionsFile}
@@ -107,7 +107,11 @@ func readFiles(fsys fs.FS) (*files, error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		raw.packs = append(raw.packs, packFiles{d.Name(), data, cases})
+		kits, err := readOne(fsys, path.Join(d.Name(), "kits.yaml"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		raw.packs = append(raw.packs, packFiles{d.Name(), data, cases, kits})
 	}
 	if len(raw.packs) > maxPacks {
 		return nil, corridor.E(corridor.Limited, "more than %d rule packs", maxPacks)
@@ -189,12 +193,13 @@ func (r *reader) readPack(raw *files, src packFiles, a *atlas) *pack {
 	if p.id != src.dir && p.id != "" {
 		r.fail(root, "rename one of them", "pack %q lies in the directory %q", p.id, src.dir)
 	}
-	p.digest, p.cases = digest(raw, src), src.cases
+	p.digest, p.cases, p.kits = digest(raw, src), src.cases, src.kits
 	return p
 }
 
 // digest names the edition of a pack by everything that decides with it: the
-// pack, and the files that all packs share, each by its own digest.
+// pack, and the files that all packs share, each by its own digest. Cases and
+// kits decide nothing: a filled kit names the digest of its own file.
 func digest(raw *files, src packFiles) string {
 	return corridor.Digest([]byte("pack.yaml\x00" + corridor.Digest(src.pack) + "\x00" + raw.sharedDigest()))
 }

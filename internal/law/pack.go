@@ -48,6 +48,7 @@ type pack struct {
 	rules        []*rule
 	byID         map[string]*rule
 	cases        []byte // cases.yaml, read when asked for
+	kits         []byte // kits.yaml, likewise
 	table        *atomTable
 	sides        [3][]epoch // as in sides; nil: not a side of this pack
 }
