@@ -98,9 +98,12 @@ type DutyLine struct {
 	Certain   bool                `json:"certain"`
 	Deadline  *law.Deadline       `json:"deadline,omitempty"`
 	Starts    corridor.Date       `json:"starts,omitempty"` // day of the event, where it is known
-	Due       corridor.Date       `json:"due,omitempty"`    // last day
-	Estimated bool                `json:"estimated,omitempty"`
-	NoDate    string              `json:"no_date,omitempty"` // why there is none: term, event, calendar
+	Presumed  bool                `json:"presumed,omitempty"`
+	Due       corridor.Date       `json:"due,omitempty"`   // last day
+	Until     bool                `json:"until,omitempty"` // of keeping or waiting, not of doing
+	Each      bool                `json:"each,omitempty"`  // every further event has a last day of its own
+	Doubts    []string            `json:"doubts,omitempty"`
+	NoDate    string              `json:"no_date,omitempty"` // why there is none: event, calendar
 	Event     corridor.Text       `json:"event,omitzero"`
 	Evidence  corridor.Text       `json:"evidence"`
 	Rules     []string            `json:"rules"`
@@ -110,9 +113,8 @@ type DutyLine struct {
 
 // The reasons for which a duty with a deadline has no date.
 const (
-	noDateTerm     = "term"     // it is a term to wait for: the decision's valid_until speaks of it
 	noDateEvent    = "event"    // the day of the event is not known
-	noDateCalendar = "calendar" // the working days of that year are not known
+	noDateCalendar = "calendar" // the end cannot be known: working days are missing
 )
 
 // UnverifiedLine is a provision whose wording was not checked.
@@ -164,7 +166,7 @@ func checkInput(lib *law.Library, in Input) error {
 		}
 	}
 	for name := range in.Events {
-		if !slices.Contains(lib.Events(), name) {
+		if !slices.Contains(lib.Events(), name) && name != law.AtAgreement {
 			return &corridor.Error{Kind: corridor.Invalid, Where: "events." + name, Msg: "no deadline runs from it", Fix: "use one of " + strings.Join(lib.Events(), ", ")}
 		}
 	}
@@ -317,44 +319,43 @@ func compareBool(a, b bool) int {
 	return -1
 }
 
-// date counts a deadline from its event. A term that has to pass before the
-// transfer is waited for: its end is counted the other way round in doubt,
-// and the decision's valid_until already says it.
+// date counts a deadline as the engine counts tasks: from the events that are
+// known, with the transfer on the day of the flow.
 func (a *Assessment) date(lib *law.Library, line *DutyLine, o corridor.Obligation) {
 	d := line.Deadline
-	if d == nil {
-		return
+	if d != nil {
+		line.Event = lib.Event(d.From)
 	}
-	line.Event = lib.Event(d.From)
-	line.Starts = a.start(d.From, o.Rules)
+	for _, t := range lib.Tasks([]corridor.Obligation{o}, a.events(o.Rules)) {
+		if line.Due == 0 {
+			line.Due, line.Starts, line.Until, line.Doubts = t.Due, t.From, t.Until, t.Doubts
+			line.Presumed, line.Each = t.Presumed, t.Each
+		}
+	}
 	switch {
-	case line.When == "before":
-		line.NoDate = noDateTerm
+	case d == nil:
+		line.Starts = 0
+	case line.Due != 0:
 	case line.Starts == 0:
 		line.NoDate = noDateEvent
 	default:
-		due, err := lib.Due(o.ID, line.Starts)
-		if err != nil {
-			line.NoDate = noDateCalendar
-			return
-		}
-		line.Due, line.Estimated = due.Last, due.Provisional
+		line.NoDate = noDateCalendar
 	}
 }
 
-// start is the day of an event: the one given, that of the transfer, or that
-// of the only filing under the law that asks.
-func (a *Assessment) start(event string, rules []string) corridor.Date {
-	if day, ok := a.Events[event]; ok {
-		return day
+// events are those that somebody gave, the transfer, and the only filing
+// under the law of the rules that ask.
+func (a *Assessment) events(rules []string) []law.Event {
+	out := []law.Event{{ID: law.AtTransfer, On: a.Verdict.Flow.Date}}
+	for _, id := range sortedKeys(a.Events) {
+		out = append(out, law.Event{ID: id, On: a.Events[id]})
 	}
-	switch event {
-	case "provision":
-		return a.Verdict.Flow.Date
-	case "filed_on":
-		return a.filed(rules)
+	if _, given := a.Events["filed_on"]; !given {
+		if day := a.filed(rules); day != 0 {
+			out = append(out, law.Event{ID: "filed_on", On: day})
+		}
 	}
-	return 0
+	return out
 }
 
 func (a *Assessment) filed(rules []string) corridor.Date {

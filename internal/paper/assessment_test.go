@@ -105,20 +105,24 @@ func TestADutyHasItsLastDayWhereTheEventIsKnown(t *testing.T) {
 	}
 	in := contract(t)
 	in.Events = map[string]corridor.Date{"effect": day(t, "2031-12-01")}
-	if late := assess(t, in).duty(t, filing.ID); late.Due != 0 || late.NoDate != "calendar" {
-		t.Errorf("there is no calendar of 2031, and yet: %+v", late)
+	if late := assess(t, in).duty(t, filing.ID); late.Due == 0 || len(late.Doubts) == 0 {
+		t.Errorf("there is no calendar of 2031, and nothing says so: %+v", late)
+	}
+	in.Events = map[string]corridor.Date{law.AtAgreement: day(t, "2026-12-01")}
+	if presumed := assess(t, in).duty(t, filing.ID); !presumed.Presumed || presumed.Due.String() != "2026-12-15" {
+		t.Errorf("counted from the agreement: %+v", presumed)
+	}
+	if before := a.duty(t, "pipia"); before.Due.String() != "2026-11-26" {
+		t.Errorf("what is owed before the transfer is due on its day, not on %s", before.Due)
 	}
 }
 
-func TestATermToWaitForHasNoLastDayOfItsOwn(t *testing.T) {
+func TestATermToWaitForEndsLate(t *testing.T) {
 	a := assess(t, Input{Flow: corridor.Flow{Date: day(t, "2026-11-24"), Origin: "RU", Destination: "CN", Assume: "shared_case_defaults", Facts: corridor.Facts{
 		"data_classes": []any{"personal"}, "subjects_ytd": 10, "sensitive_subjects_ytd": 0, "filings": map[string]any{"ru.rkn_notice": map[string]any{"state": "waiting", "filed_on": "2026-11-20"}}}}})
 	wait := a.duty(t, "wait_for_rkn_term")
-	if wait.Starts.String() != "2026-11-20" || wait.Due != 0 || wait.NoDate != "term" {
-		t.Errorf("the term of Roskomnadzor: %+v", wait)
-	}
-	if a.ValidUntil.String() != "2026-12-05" {
-		t.Errorf("the assessment holds until %s", a.ValidUntil)
+	if wait.Starts.String() != "2026-11-20" || !wait.Until || wait.Due+1 != a.ValidUntil {
+		t.Errorf("the term of Roskomnadzor: %+v, and the assessment holds until %s", wait, a.ValidUntil)
 	}
 }
 

@@ -174,5 +174,8 @@ func (p kitPage) Doubts() []doubt {
 	return out
 }
 
+// Note puts a doubt about a day into the language of the page.
+func (p kitPage) Note(text string) string { return law.NoteIn(text, p.lang) }
+
 // Verified says whether it is known that a field is asked for.
 func (p kitPage) Verified(f kitRow) bool { return f.Source == corridor.Verified }
