@@ -105,7 +105,7 @@ func tableTexts() map[string]corridor.Text {
 		"owner":              {EN: "Owner", ZH: "责任方", RU: "Кто"},
 		"due":                {EN: "Last day", ZH: "最后期限", RU: "Последний день"},
 		"evidence":           {EN: "Evidence", ZH: "证明", RU: "Подтверждение"},
-		"done":               {EN: "Done", ZH: "完成", RU: "Сделано"},
+		"done":               {EN: "Done", ZH: "完成", RU: "Готово"},
 		"both":               {EN: "both sides", ZH: "双方", RU: "обе стороны"},
 		"before":             {EN: "Before the transfer", ZH: "事前", RU: "До передачи"},
 		"during":             {EN: "While the data is used", ZH: "事中", RU: "Пока данные используются"},
