@@ -1,6 +1,7 @@
 package law_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"corridor"
@@ -114,11 +115,11 @@ func BenchmarkPartialOutcome(b *testing.B) {
 }
 
 // flows is a mixture of complete flows that the law tells apart.
-func flows(b *testing.B, l *law.Library, n int) []*law.Prepared {
+func mixture(b *testing.B, l *law.Library, n int) []corridor.Flow {
 	classes := [][]any{{"personal"}, {"personal", "payment"}, {"personal", "health", "sensitive"}, {"non_personal"}, {"important"}, {"personal", "biometric"}}
 	purposes := []string{"contract", "hr", "marketing", "trade_logistics", "research", "customs", "other"}
 	states := l.States()
-	var out []*law.Prepared
+	var out []corridor.Flow
 	for i := range n {
 		f := known(b)
 		f.Origin, f.Destination = states[i%len(states)], states[(i/7+1)%len(states)]
@@ -126,6 +127,14 @@ func flows(b *testing.B, l *law.Library, n int) []*law.Prepared {
 			f.Origin, f.Destination = "CN", "KZ"
 		}
 		f.Facts["data_classes"], f.Facts["purpose"], f.Facts["subjects_ytd"] = classes[i%len(classes)], purposes[i/3%len(purposes)], i*997%2_000_000
+		out = append(out, f)
+	}
+	return out
+}
+
+func flows(b *testing.B, l *law.Library, n int) []*law.Prepared {
+	var out []*law.Prepared
+	for _, f := range mixture(b, l, n) {
 		p, err := l.Prepare(f)
 		if err != nil {
 			b.Fatal(err)
@@ -133,6 +142,48 @@ func flows(b *testing.B, l *law.Library, n int) []*law.Prepared {
 		out = append(out, p)
 	}
 	return out
+}
+
+func outcomeOf(v corridor.Verdict, err error) corridor.Outcome {
+	if err != nil {
+		return corridor.Deny
+	}
+	return v.Outcome
+}
+
+// BenchmarkBatchMixture decides flows from unread facts.
+func BenchmarkBatchMixture(b *testing.B) {
+	l := library(b)
+	list := mixture(b, l, 10_000)
+	batch := law.NewBatch(l, corridor.Flow{}, outcomeOf)
+	for _, f := range list {
+		batch.Decide(f)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		batch.Decide(list[i%len(list)])
+	}
+}
+
+// BenchmarkBatchLines decides flows from lines of JSON.
+func BenchmarkBatchLines(b *testing.B) {
+	l := library(b)
+	var lines []string
+	for _, f := range mixture(b, l, 10_000) {
+		data, err := json.Marshal(f)
+		if err != nil {
+			b.Fatal(err)
+		}
+		lines = append(lines, string(data))
+	}
+	batch := law.NewBatch(l, corridor.Flow{}, outcomeOf)
+	for _, line := range lines {
+		batch.Line(line)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		batch.Line(lines[i%len(lines)])
+	}
 }
 
 func BenchmarkDecideMixture(b *testing.B) {

@@ -60,6 +60,7 @@ func (l *Library) prepareReading() {
 		rec.nothing = rec.class + "s." + rec.id + " = " + plain(rec.states[0])
 	}
 	l.mechanisms, l.filings = l.words("vehicle", mechanisms), l.words("filing", []string{"none"})
+	l.sketches = sync.OnceValue(l.sketchbook)
 	for _, p := range l.profiles {
 		p.fillings = sync.OnceValue(func() []filling { return l.fill(p) })
 	}

@@ -38,6 +38,7 @@ type Library struct {
 	stills         []*record // filings with a standstill
 	mechanisms     []string  // the words of the shorthand
 	filings        []string
+	sketches       func() *sketchBook
 	scratch        sync.Pool // *marks
 	reading        sync.Pool // *inputs
 	explained      recent
