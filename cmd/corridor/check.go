@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,8 +19,8 @@ import (
 
 // flowFlags say which flow is meant and how to answer.
 type flowFlags struct {
-	From    string   `required:"" placeholder:"CC" help:"State that the data leaves, as a two-letter code."`
-	To      string   `required:"" placeholder:"CC" help:"State of the recipient, as a two-letter code."`
+	From    string   `placeholder:"CC" help:"State that the data leaves, as a two-letter code."`
+	To      string   `placeholder:"CC" help:"State of the recipient, as a two-letter code."`
 	Purpose string   `placeholder:"NAME" help:"What the transfer is needed for; short for --set purpose=NAME."`
 	Facts   string   `placeholder:"FILE" help:"YAML or JSON file with facts; - reads standard input."`
 	File    string   `placeholder:"DATA" help:"Scan this data file and use what it shows."`
@@ -34,6 +35,7 @@ type flowFlags struct {
 type checkCmd struct {
 	flowFlags
 	reportFlags
+	batchFlags
 	Ask    string `enum:"auto,always,never" default:"auto" help:"Interview: auto asks on a terminal what can still change the answer, always asks on any input."`
 	Advise bool   `help:"If it may not go ahead, add the cheapest lawful ways; corridor advise tells more."`
 }
@@ -62,6 +64,17 @@ Tasks are the duties that people carry out, with their last days; docs/deadlines
 An assessment is the decision as a paper to file: facts and where each came from, articles, duties with
 their last days, what is not verified, and how to reproduce it (corridor replay assessment.json).
 
+Many flows: --batch takes a file with one JSON object a line,
+  {"date": "2026-11-24", "origin": "CN", "destination": "KZ", "assume": "nothing_in_place", "facts": {"purpose": "hr"}}
+What a line leaves out comes from --date, --from, --to and --assume. With --json the answers are one
+object a line, in the same order: line, outcome, obligations, and for each side its rules; otherwise
+they are counted by outcome and by rule. A line that cannot be answered is listed with its number,
+what is wrong and what would fix it, and the others go on; then the exit code is 2, otherwise 0,
+whatever the outcomes are.
+  corridor check --batch flows.jsonl
+  corridor check --batch flows.jsonl --out answers.jsonl
+  zcat flows.jsonl.gz | corridor check --batch - --from CN --to KZ --json | grep '"outcome":"deny"'
+
 Values:
   true, 120000, {min: 100000}, [personal, health], {has: [personal], lacks: [important]},
   {one_of: [contract, hr]}, none, vehicles.cn.standard_contract=signed
@@ -72,12 +85,20 @@ Exit codes: 0 may go ahead (with or without duties), 3 something must happen fir
 
 // Run decides and prints.
 func (c checkCmd) Run(a *app) error {
-	if err := c.valid(); err != nil {
+	if err := errors.Join(c.valid(), c.checkedBatch()); err != nil {
 		return err
+	}
+	if c.Batch == "" {
+		if err := c.pair(); err != nil { // before the packs are read
+			return err
+		}
 	}
 	lib, err := loadPacks(c.Packs)
 	if err != nil {
 		return err
+	}
+	if c.Batch != "" {
+		return c.batch(a, lib)
 	}
 	g, err := c.gather(a, lib)
 	if err != nil {
@@ -144,8 +165,26 @@ type gathered struct {
 	said   []paper.Said
 }
 
+// pair asks for both ends of the flow.
+func (c flowFlags) pair() error {
+	var missing []string
+	if c.From == "" {
+		missing = append(missing, "--from=CC")
+	}
+	if c.To == "" {
+		missing = append(missing, "--to=CC")
+	}
+	if missing == nil {
+		return nil
+	}
+	return &corridor.Error{Kind: corridor.Invalid, Msg: "missing flags: " + strings.Join(missing, ", "), Fix: "name the state that the data leaves and that of the recipient, for example --from CN --to KZ"}
+}
+
 // gather is flow with the profile named.
 func (c flowFlags) gather(a *app, lib *law.Library) (gathered, error) {
+	if err := c.pair(); err != nil {
+		return gathered{}, err
+	}
 	g, err := c.flow(a)
 	if err == nil && c.Assume != "" {
 		g.flow, err = lib.Assume(g.flow, c.Assume)

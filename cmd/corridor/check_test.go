@@ -21,7 +21,8 @@ func TestCheckSpeaksThreeLanguagesAlike(t *testing.T) {
 	maps.Copy(all, adviseTexts())
 	maps.Copy(all, impactTexts())
 	maps.Copy(all, taskTexts())
-	if len(all) != len(taskTexts())+len(checkTexts())+len(diffTexts())+len(adviseTexts())+len(impactTexts()) {
+	maps.Copy(all, batchTexts())
+	if len(all) != len(batchTexts())+len(taskTexts())+len(checkTexts())+len(diffTexts())+len(adviseTexts())+len(impactTexts()) {
 		t.Error("a key is used twice")
 	}
 	for key, text := range all {
