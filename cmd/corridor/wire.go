@@ -21,6 +21,7 @@ import (
 
 	"corridor"
 	"corridor/internal/catalog"
+	"corridor/internal/counter"
 	"corridor/internal/exchange"
 	"corridor/internal/identity"
 	"corridor/internal/law"
@@ -117,7 +118,7 @@ func (n *running) openDatabase(ctx context.Context) error {
 		return corridor.E(corridor.Invalid, "the directory of the database: %w", err)
 	}
 	var err error
-	n.db, err = store.Open(ctx, path, slices.Concat(ledger.Migrations, catalog.Migrations, exchange.Migrations, replayMigrations())...)
+	n.db, err = store.Open(ctx, path, slices.Concat(ledger.Migrations, catalog.Migrations, counter.Migrations, exchange.Migrations, replayMigrations())...)
 	return err
 }
 
@@ -198,7 +199,7 @@ func (n *running) openExchange(context.Context) error {
 		Self: corridor.Participant{DID: n.cfg.DID, Name: n.cfg.Name, Jurisdiction: n.cfg.Jurisdiction, Type: n.cfg.Type, Traits: n.cfg.Traits, Flags: n.cfg.Flags},
 		Base: n.base + server.Base, DataBase: n.base + dataPath, Inbox: n.cfg.path(n.cfg.Inbox),
 		DB: n.db, Ledger: n.ledger, Law: n.law, Editions: n.signed, Signer: n.keys.National, Directory: n.peers, Resolver: n.resolver, Token: n.tokens.Issue,
-		HTTP: n.client, Streams: identity.Guard{AllowPrivate: n.cfg.AllowPrivate}.Client(), Guard: n.guard().Check, StreamKey: n.secret, Policy: policy, Assume: n.cfg.Assume, Log: n.log,
+		HTTP: n.client, Streams: identity.Guard{AllowPrivate: n.cfg.AllowPrivate}.Client(), Guard: n.guard().Check, StreamKey: n.secret, CountKeys: n.cfg.path(n.cfg.Keys), Policy: policy, Assume: n.cfg.Assume, Log: n.log,
 		Manual: exchange.Manual{Agree: slices.Contains(n.cfg.Manual, "agree"), Verify: slices.Contains(n.cfg.Manual, "verify"),
 			Start: slices.Contains(n.cfg.Manual, "start"), Fetch: slices.Contains(n.cfg.Manual, "fetch")},
 	})

@@ -50,7 +50,16 @@ type Dataset struct {
 	Plan        json.RawMessage              `json:"plan,omitempty"`     // plane.Plan: what is done to the bytes on the way
 	Offer       dsp.Offer                    `json:"offer"`              // as listed: without target
 	Evidence    map[string]corridor.Evidence `json:"evidence,omitempty"` // by obligation, for duties owed before the transfer
+	Subject     *Subject                     `json:"subject,omitempty"`  // never shown to peers
 	Published   time.Time                    `json:"published"`
+}
+
+// Subject says which column of a dataset names a person, so that the same
+// person in several datasets is counted once in a year.
+type Subject struct {
+	Column    string   `json:"column"`
+	Kind      string   `json:"kind"`                // what it holds and in which space, for example national_id:CN
+	Sensitive []string `json:"sensitive,omitempty"` // a row with a value in one of these columns is sensitive
 }
 
 // PublicFacts is the part of the facts that the catalogue shows, for the law

@@ -29,6 +29,8 @@ type step struct {
 	taken    string                                 // the name of the inbound message that this step answers
 	settles  int64                                  // the outbox message that this step acknowledges
 	due      *corridor.Date                         // when the law is to be asked again about agr; nil: as its decision says
+	people   *reckoning                             // the count that its decision was made with
+	late     bool                                   // people had gone before they were counted
 	tasks    []*Task                                // duties that it ends
 	inside   func(context.Context, *store.Tx) error // more of the same transaction, once the records are written
 	clocks   bool                                   // the day of some task may have moved
@@ -97,6 +99,9 @@ func (s *Service) afterwards(st *step) {
 // outbox runs in its own transaction, comes here too.
 func (s *Service) write(ctx context.Context, tx *store.Tx, st *step) error {
 	if err := st.unchanged(ctx, tx); err != nil {
+		return err
+	}
+	if err := s.stillCounted(ctx, tx, st); err != nil {
 		return err
 	}
 	if st.dataset != nil {
@@ -260,6 +265,9 @@ func (st *step) move(to dsp.State, name string) {
 
 // store writes the records. Their versions were checked before.
 func (s *Service) store(ctx context.Context, tx *store.Tx, st *step) error {
+	if err := s.keepCount(ctx, tx, st); err != nil { // before the versions move: a new agreement has none
+		return err
+	}
 	now := s.now().UTC()
 	if n := st.neg; n != nil {
 		n.settleWaiting(now)
@@ -273,9 +281,6 @@ func (s *Service) store(ctx context.Context, tx *store.Tx, st *step) error {
 		}
 	}
 	if a := st.agr; a != nil {
-		if err := s.countPeople(ctx, tx, a); err != nil {
-			return err
-		}
 		a.version++
 		if err := put(ctx, tx, agreementRow, a.stored(), a.ID, a.Negotiation, a.Peer, string(a.Role), a.Dataset, a.State, a.version, dsp.FormatTime(a.Created)); err != nil {
 			return err
@@ -299,23 +304,6 @@ func (s *Service) store(ctx context.Context, tx *store.Tx, st *step) error {
 		return err
 	}
 	return st.inside(ctx, tx)
-}
-
-// countPeople carries a new agreement's people into the year's count. It is
-// never taken back: a count that is too high only makes the law stricter.
-func (s *Service) countPeople(ctx context.Context, tx *store.Tx, a *Agreement) error {
-	if a.version > 0 || a.Role != dsp.Provider {
-		return nil
-	}
-	for kind, n := range a.Subjects {
-		_, err := tx.Exec(ctx, `INSERT INTO people (year, kind, dataset, subjects) VALUES (?, ?, ?, ?)
-			ON CONFLICT (year, kind, dataset) DO UPDATE SET subjects = excluded.subjects WHERE excluded.subjects > people.subjects`,
-			s.today().String()[:4], kind, a.Dataset, n)
-		if err != nil {
-			return fmt.Errorf("count people: %w", err)
-		}
-	}
-	return nil
 }
 
 const (
@@ -356,9 +344,15 @@ func take(ctx context.Context, tx *store.Tx, st *step, pid string, version int64
 // again runs an act that loses a race until it wins or fails for a reason of
 // its own.
 func again(act func() error) error {
-	const most = 16
-	for range most {
-		if err := act(); !errors.Is(err, errChanged) {
+	const most, mostCounted = 16, 10_000
+	for tries, counts := 0, 0; tries < most && counts < mostCounted; {
+		err := act()
+		switch {
+		case errors.Is(err, errCounted): // another agreement has come in: that is progress, and there is an end of it
+			counts++
+		case errors.Is(err, errChanged):
+			tries++
+		default:
 			return err
 		}
 	}

@@ -35,7 +35,7 @@ type stated struct {
 // facts, the consumer as the directory knows it, the stated purpose, and this
 // year's counters. What the importer states is taken only for facts that the
 // vocabulary says the importer is to be asked, and never over our own.
-func (s *Service) exportFlow(d catalog.Dataset, consumer corridor.Participant, said stated, people map[string]int64) corridor.Flow {
+func (s *Service) exportFlow(d catalog.Dataset, consumer corridor.Participant, said stated, r *reckoning) corridor.Flow {
 	f := d.Facts.Clone()
 	for _, info := range s.cfg.Law.Vocabulary() {
 		v, given := said.Facts[info.Name]
@@ -45,7 +45,7 @@ func (s *Service) exportFlow(d catalog.Dataset, consumer corridor.Participant, s
 	}
 	participantFacts(f, s.cfg.Self, consumer)
 	f["purpose"] = said.Purpose
-	countPeople(f, people)
+	countPeople(f, r.total)
 	return corridor.Flow{Date: s.today(), Origin: s.cfg.Self.Jurisdiction, Destination: consumer.Jurisdiction, Facts: f, Assume: s.cfg.Assume}
 }
 
@@ -83,37 +83,6 @@ func list(in []string) []any {
 		out[i] = v
 	}
 	return out
-}
-
-// counted lists the facts about people that the year adds up: what is in this
-// flow, and what the law asks about the whole year.
-func counted() map[string][2]string {
-	return map[string][2]string{
-		"people":           {"subjects_in_file", "subjects_ytd"},
-		"sensitive_people": {"sensitive_subjects_in_file", "sensitive_subjects_ytd"},
-	}
-}
-
-// countPeople carries the year's count forward: a threshold of the law is
-// reached by the sum, not by one flow. What this node has let go is a lower
-// bound only, because an exporter may have other gates; the operator's own
-// figure for the year closes it, and counts for no less than ours.
-func countPeople(f corridor.Facts, before map[string]int64) {
-	for kind, names := range counted() {
-		file, known := readSpan(f[names[0]])
-		if !known || file.low+before[kind] < 0 {
-			continue
-		}
-		low := file.low + before[kind]
-		given, stated := readSpan(f[names[1]])
-		switch _, there := f[names[1]]; {
-		case there && !stated: // in a form for the law engine to judge
-		case !stated || given.open:
-			f[names[1]] = map[string]any{"min": max(low, given.low)}
-		default:
-			f[names[1]] = map[string]any{"min": max(low, given.low), "max": max(low, given.high, file.high+before[kind])}
-		}
-	}
 }
 
 // span is a count that may not be known exactly.

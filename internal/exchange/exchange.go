@@ -37,9 +37,13 @@ var reviewsSchema string
 //go:embed tasks.sql
 var tasksSchema string
 
-// Migrations lists the tables of this room.
+//go:embed counters.sql
+var countersSchema string
+
+// Migrations lists the tables of this room. Those of the room counter come
+// first: version 4 moves rows there.
 var Migrations = []store.Migration{{Room: "exchange", Version: 1, SQL: schema}, {Room: "exchange", Version: 2, SQL: reviewsSchema},
-	{Room: "exchange", Version: 3, SQL: tasksSchema}, {Room: "packs", Version: 1, SQL: packsSchema}}
+	{Room: "exchange", Version: 3, SQL: tasksSchema}, {Room: "exchange", Version: 4, SQL: countersSchema}, {Room: "packs", Version: 1, SQL: packsSchema}}
 
 // Manual names the steps that a person does. The zero value lets the node do
 // all that the law allows.
@@ -77,6 +81,10 @@ type Config struct {
 	// stands alone.
 	Guard func(ctx context.Context, address string) error
 
+	// CountKeys is the directory of the yearly keys under which people are
+	// counted. Empty: no dataset may name its people.
+	CountKeys string
+
 	StreamKey []byte // 32 bytes: makes and checks the tokens of the data plane
 	Policy    []byte // text of the witness policy; may be empty
 	Assume    string // assumption profile for facts that nobody gave; empty: ask
@@ -103,7 +111,8 @@ type Service struct {
 	run      runs
 	reviews  chan struct{} // an agreement has a new day of review
 	clocks   chan struct{} // a task has a new last day
-	law      string        // names the packs that this node decides with
+	people   *people
+	law      string // names the packs that this node decides with
 }
 
 // New makes a Service. Nothing is sent or fetched before Run.
@@ -140,7 +149,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{cfg: c, db: c.DB, log: c.Log,
 		client:   dsp.NewClient(dsp.ClientConfig{HTTP: c.HTTP, Token: c.Token, Log: c.Log}),
 		receipts: dsp.NewClient(dsp.ClientConfig{HTTP: c.HTTP, Token: c.Token, Log: c.Log, MaxResponse: maxReceipts}),
-		side:     make(chan func(context.Context), 64), reviews: make(chan struct{}, 1), clocks: make(chan struct{}, 1), law: lawOf(c.Law)}
+		side:     make(chan func(context.Context), 64), reviews: make(chan struct{}, 1), clocks: make(chan struct{}, 1), people: newPeople(c.Law), law: lawOf(c.Law)}
 	s.bell.waiting = map[string]chan struct{}{}
 	s.run = runs{cancels: map[string]context.CancelFunc{}, far: map[string]int64{}, queue: map[string]bool{}, wake: make(chan struct{}, 1)}
 	var err error
@@ -157,6 +166,9 @@ func New(c Config) (*Service, error) {
 // parked, messages are sent again, and half-received files go on.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.logPacks(ctx); err != nil {
+		return err
+	}
+	if err := s.tidyPeople(ctx); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)

@@ -155,11 +155,11 @@ func (s *Service) answer(ctx context.Context, n *Negotiation, d catalog.Dataset,
 
 // decide asks our own law anew and combines it with all else that counts.
 func (s *Service) decide(ctx context.Context, n *Negotiation, d catalog.Dataset, peer corridor.Participant, st *step) (verdict, error) {
-	people, err := s.peopleThisYear(ctx, d.ID)
-	if err != nil {
+	var err error
+	if st.people, err = s.reckon(ctx, d); err != nil {
 		return verdict{}, err
 	}
-	flow := s.exportFlow(d, peer, stated{Purpose: n.Purpose, Facts: n.Facts}, people)
+	flow := s.exportFlow(d, peer, stated{Purpose: n.Purpose, Facts: n.Facts}, st.people)
 	if n.Own, err = s.decideOwn(ctx, flow, corridor.Export, s.cfg.Self.DID, n.Peer, d.ID); err != nil {
 		return verdict{}, err
 	}
@@ -423,30 +423,4 @@ func (s *Service) dataset(ctx context.Context, id string) (d catalog.Dataset, er
 		err = &corridor.Error{Kind: corridor.Invalid, Where: "offer.target", Msg: fmt.Sprintf("there is no dataset %q here", clip(id)), Fix: "ask for the catalogue"}
 	}
 	return d, err
-}
-
-// peopleThisYear counts the people whose data other datasets carried abroad
-// since the first of January. The same dataset is the same people.
-func (s *Service) peopleThisYear(ctx context.Context, except string) (map[string]int64, error) {
-	out := map[string]int64{}
-	err := s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT kind, SUM(subjects) FROM people WHERE year = ? AND dataset <> ? GROUP BY kind`, s.today().String()[:4], except)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var kind string
-			var n int64
-			if err := rows.Scan(&kind, &n); err != nil {
-				return err
-			}
-			out[kind] = n
-		}
-		return rows.Err()
-	})
-	if err != nil {
-		return nil, fmt.Errorf("count people: %w", err)
-	}
-	return out, nil
 }

@@ -201,7 +201,11 @@ func TestCountsAreCarriedForward(t *testing.T) {
 		"a span upside down":              {corridor.Facts{"subjects_in_file": map[string]any{"min": 3, "max": 1}}, 5, nil},
 		"too many to add":                 {corridor.Facts{"subjects_in_file": int64(1) << 62}, 1 << 62, nil},
 	} {
-		countPeople(c.facts, map[string]int64{"people": c.before})
+		total := map[string]span{}
+		if file, known := readSpan(c.facts["subjects_in_file"]); known && file.most() <= maxCounted {
+			total[kindPeople] = span{low: c.before + file.low, high: c.before + file.most()}
+		}
+		countPeople(c.facts, total)
 		if diff := cmp.Diff(c.want, c.facts["subjects_ytd"]); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}

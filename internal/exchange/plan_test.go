@@ -3,16 +3,18 @@ package exchange
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"corridor/internal/counter"
 	"corridor/internal/store"
 )
 
 // TestTheDayIsFoundByItsIndex: what is asked after every agreement and
 // transfer must not look at the rows that wait for nothing.
 func TestTheDayIsFoundByItsIndex(t *testing.T) {
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "node.db"), Migrations...)
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "node.db"), slices.Concat(counter.Migrations, Migrations)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,7 @@ type Publication struct {
 	Plan        json.RawMessage              `json:"plan,omitempty"`     // plane.Plan
 	Policy      json.RawMessage              `json:"policy,omitempty"`   // {"permission": [...]}; absent: plain use
 	Evidence    map[string]corridor.Evidence `json:"evidence,omitempty"` // by obligation, for duties owed before the transfer
+	Subject     *catalog.Subject             `json:"subject,omitempty"`  // which column names a person; absent: all are counted as different from others
 }
 
 // private lists the facts that the catalogue does not show unless asked to:
@@ -48,7 +49,7 @@ func private() []string {
 // of the old one. The source is read once for its digest.
 func (s *Service) Publish(ctx context.Context, p Publication) (catalog.Dataset, error) {
 	d := catalog.Dataset{ID: p.ID, Title: p.Title, Description: p.Description, Keywords: p.Keywords, Format: p.Format,
-		Facts: p.Facts, Public: p.Public, Plan: p.Plan, Evidence: p.Evidence, Published: s.now().UTC()}
+		Facts: p.Facts, Public: p.Public, Plan: p.Plan, Evidence: p.Evidence, Subject: p.Subject, Published: s.now().UTC()}
 	if err := checkID(p.ID); err != nil {
 		return d, err
 	}
@@ -79,6 +80,9 @@ func (s *Service) Publish(ctx context.Context, p Publication) (catalog.Dataset, 
 	if err := s.checkPlan(ctx, d, plan); err != nil {
 		return d, err
 	}
+	if err := s.countDataset(ctx, d); err != nil {
+		return d, err
+	}
 	facts, err := corridor.Canonical(d.Facts)
 	if err != nil {
 		return d, err
@@ -90,6 +94,19 @@ func (s *Service) Publish(ctx context.Context, p Publication) (catalog.Dataset, 
 	st := &step{dataset: &d, receipts: []receipt{{body: corridor.Receipt{Type: corridor.ReceiptDatasetPublished, Dataset: d.ID,
 		Digests: map[string]string{"source": d.SHA256, "offer": corridor.Digest(policy)}}, secrets: []ledger.Secret{{Name: "facts", Value: facts}}}}}
 	return d, s.commit(ctx, st)
+}
+
+// countDataset reads the people of a dataset that says which column names
+// them, so that decisions need not.
+func (s *Service) countDataset(ctx context.Context, d catalog.Dataset) error {
+	if err := s.checkSubject(d.Subject); err != nil {
+		return err
+	}
+	sets, err := s.setsOf(ctx, d, s.thisYear().Name())
+	if err != nil {
+		return err
+	}
+	return checkCounted(d, sets)
 }
 
 // checkPlan holds the plan against the file itself: a stage that names a

@@ -45,14 +45,10 @@ func (a *Agreement) inForce() error {
 	return &corridor.Error{Kind: corridor.Conflict, Msg: "the agreement is not in force: " + a.State, Fix: "wait until its negotiation is FINALIZED"}
 }
 
-// exportNow asks our own law as the exporter, with today's date and counters,
+// exportNow asks our own law as the exporter, with today's date and a count,
 // and looks for evidence of the duties that come before a transfer.
-func (s *Service) exportNow(ctx context.Context, peer corridor.Participant, n *Negotiation, d catalog.Dataset) (corridor.Decision, error, error) {
-	people, err := s.peopleThisYear(ctx, d.ID)
-	if err != nil {
-		return corridor.Decision{}, nil, err
-	}
-	flow := s.exportFlow(d, peer, stated{Purpose: n.Purpose, Facts: n.Facts}, people)
+func (s *Service) exportNow(peer corridor.Participant, n *Negotiation, d catalog.Dataset, r *reckoning) (corridor.Decision, error, error) {
+	flow := s.exportFlow(d, peer, stated{Purpose: n.Purpose, Facts: n.Facts}, r)
 	decision, err := s.cfg.Law.DecideSide(flow, corridor.Export)
 	if err != nil {
 		return decision, nil, fmt.Errorf("own law: %w", err)
@@ -312,7 +308,10 @@ func (s *Service) still(ctx context.Context, a *Agreement, n *Negotiation) (d co
 		var set catalog.Dataset
 		if peer, err = s.cfg.Directory.Lookup(ctx, a.Peer); err == nil {
 			if set, err = s.dataset(ctx, a.Dataset); err == nil {
-				d, refused, err = s.exportNow(ctx, peer.Participant, n, set)
+				var r *reckoning
+				if r, err = s.reckon(ctx, set); err == nil {
+					d, refused, err = s.exportNow(peer.Participant, n, set, r)
+				}
 			}
 		}
 	}

@@ -94,6 +94,7 @@ type Status struct {
 	Agreements   map[string]int64 `json:"agreements"`
 	Transfers    map[string]int64 `json:"transfers"`
 	Tasks        map[string]int64 `json:"tasks"`  // duties, by state: look at overdue first
+	People       map[string]int64 `json:"people"` // let go this year, at most, by kind: see Counters
 	Outbox       map[string]int64 `json:"outbox"` // ready, waiting, failed
 	Log          LogStatus        `json:"log"`
 	Waiting      []Pending        `json:"waiting"` // the oldest first, at most 100
@@ -131,6 +132,14 @@ func (s *Service) Status(ctx context.Context) (Status, error) {
 	})
 	if err != nil {
 		return out, fmt.Errorf("status: %w", err)
+	}
+	counts, err := s.Counters(ctx, false)
+	if err != nil {
+		return out, err
+	}
+	out.People = map[string]int64{}
+	for _, c := range counts.Items {
+		out.People[c.Kind] = c.High
 	}
 	for _, state := range []dsp.State{dsp.None, dsp.Requested, dsp.Offered, dsp.Accepted, dsp.Agreed, dsp.Verified} {
 		list, err := s.negotiationsIn(ctx, state)

@@ -149,6 +149,9 @@ func (s *Service) Finished(ctx context.Context, transfer string, r plane.Result)
 		if err != nil {
 			return err
 		}
+		if err := s.countLate(ctx, t, st); err != nil {
+			return err
+		}
 		t.Bytes, t.Rows, t.SHA256 = r.Bytes, r.Rows, r.SHA256
 		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferReleased, State: string(t.State),
 			Digests: map[string]string{"content": r.SHA256, "agreement": a.Digest}}, note: func(ref corridor.ReceiptRef) { t.Released = &ref }}}

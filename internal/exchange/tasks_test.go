@@ -433,7 +433,7 @@ func TestADatabaseOfBeforeTasksGetsThem(t *testing.T) {
 	ctx := context.Background()
 	want := len(cn.tasks(exchange.TaskPage{}))
 	err := cn.db.Write(ctx, func(tx *store.Tx) error {
-		for _, q := range []string{`DROP TABLE tasks`, `DROP TABLE duties`, `DELETE FROM migrations WHERE room = 'exchange' AND version > 2`} {
+		for _, q := range []string{`DROP TABLE tasks`, `DROP TABLE duties`, `DELETE FROM migrations WHERE room = 'exchange' AND version = 3`} {
 			if _, err := tx.Exec(ctx, q); err != nil {
 				return err
 			}

@@ -115,7 +115,7 @@ func (s *Service) checkRequest(ctx context.Context, c identity.Caller, a Agreeme
 // begin decides whether a transfer may start now, and puts the start, the
 // refusal or the wait into the step.
 func (s *Service) begin(ctx context.Context, peer corridor.Participant, a Agreement, t *Transfer, hold bool, st *step) error {
-	refused, err := s.exportStill(ctx, peer, a, t)
+	refused, err := s.exportStill(ctx, peer, a, t, st)
 	switch {
 	case err != nil:
 		return err
@@ -131,7 +131,7 @@ func (s *Service) begin(ctx context.Context, peer corridor.Participant, a Agreem
 
 // exportStill asks whether the data may leave now: our own law with today's
 // date and counters, and the policy of the agreement.
-func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a Agreement, t *Transfer) (refused, err error) {
+func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a Agreement, t *Transfer, st *step) (refused, err error) {
 	n, err := s.Negotiation(ctx, a.Negotiation)
 	if err != nil {
 		return nil, err
@@ -154,7 +154,10 @@ func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a 
 	if refused := terms.check(n.Purpose, peer.Jurisdiction, s.now(), used); refused != nil {
 		return refused, nil
 	}
-	_, refused, err = s.exportNow(ctx, peer, &n, d)
+	if st.people, err = s.reckon(ctx, d); err != nil {
+		return nil, err
+	}
+	_, refused, err = s.exportNow(peer, &n, d, st.people)
 	return refused, err
 }
 
@@ -305,7 +308,7 @@ func (s *Service) TransferStarted(ctx context.Context, c identity.Caller, pid st
 	return s.hearTransfer(ctx, c, pid, m, m.Extensions, func(t *Transfer, st *step) error {
 		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferStarted, State: string(t.State), PeerRefs: st.heard}}}
 		if t.Role == dsp.Provider {
-			return s.resumedByConsumer(ctx, c, t)
+			return s.resumedByConsumer(ctx, c, t, st)
 		}
 		if a, err := s.Agreement(ctx, t.Agreement); err != nil || a.State == AgreementSuspended {
 			return orElse(err, a.inForce())
@@ -325,7 +328,7 @@ func (s *Service) TransferStarted(ctx context.Context, c identity.Caller, pid st
 	})
 }
 
-func (s *Service) resumedByConsumer(ctx context.Context, c identity.Caller, t *Transfer) error {
+func (s *Service) resumedByConsumer(ctx context.Context, c identity.Caller, t *Transfer, st *step) error {
 	if t.StoppedBy == dsp.Provider {
 		return &corridor.Error{Kind: corridor.Conflict, Msg: "the provider suspended this transfer, and only the provider resumes it"}
 	}
@@ -333,7 +336,7 @@ func (s *Service) resumedByConsumer(ctx context.Context, c identity.Caller, t *T
 	if err != nil {
 		return err
 	}
-	refused, err := s.exportStill(ctx, c.Peer.Participant, a, t)
+	refused, err := s.exportStill(ctx, c.Peer.Participant, a, t, st)
 	if err == nil {
 		err = refused
 	}

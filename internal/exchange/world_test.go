@@ -15,6 +15,7 @@ import (
 
 	"corridor"
 	"corridor/internal/catalog"
+	"corridor/internal/counter"
 	"corridor/internal/exchange"
 	"corridor/internal/identity"
 	"corridor/internal/law"
@@ -135,7 +136,7 @@ func (n *node) open() (err error) {
 }
 
 func migrations() []store.Migration {
-	return slices.Concat(ledger.Migrations, catalog.Migrations, exchange.Migrations, usedTokensTable)
+	return slices.Concat(ledger.Migrations, catalog.Migrations, counter.Migrations, exchange.Migrations, usedTokensTable)
 }
 
 // listen takes the same port again after a restart.
@@ -186,7 +187,7 @@ func (n *node) wire(ctx context.Context) (http.Handler, error) {
 	n.x, err = exchange.New(exchange.Config{
 		Self: n.who, Base: n.base(), DataBase: n.url() + "/data", Inbox: filepath.Join(n.dir, "inbox"),
 		DB: n.db, Ledger: n.log, Law: lib, Signer: n.keys.National, Directory: n.peers, Resolver: resolver, Token: tokens.Issue,
-		HTTP: n.http, Streams: identity.Guard{AllowPrivate: n.private}.Client(), Guard: identity.Guard{AllowPrivate: n.private}.Check, StreamKey: []byte("0123456789abcdef0123456789abcdef" + n.name), Manual: n.manual, Retry: n.retry, TokenLife: n.life, Now: n.now, Log: logger(n),
+		HTTP: n.http, Streams: identity.Guard{AllowPrivate: n.private}.Client(), Guard: identity.Guard{AllowPrivate: n.private}.Check, CountKeys: filepath.Join(n.dir, "keys"), StreamKey: []byte("0123456789abcdef0123456789abcdef" + n.name), Manual: n.manual, Retry: n.retry, TokenLife: n.life, Now: n.now, Log: logger(n),
 	})
 	if err != nil {
 		return nil, err

@@ -127,6 +127,18 @@ func (s *server) status(q *request) (any, error) { return called(s.x.Status(q.ct
 
 func (s *server) packs(*request) (any, error) { return page{Items: s.x.PacksInUse()}, nil }
 
+// counters tells the year's counts; ?exact=true counts what is estimated.
+func (s *server) counters(q *request) (any, error) {
+	exact := false
+	if v := q.URL.Query().Get("exact"); v != "" {
+		var err error
+		if exact, err = strconv.ParseBool(v); err != nil {
+			return nil, corridor.E(corridor.Invalid, "exact: %q is not true or false", v)
+		}
+	}
+	return called(s.x.Counters(q.ctx, exact))
+}
+
 func (s *server) peers(*request) (any, error) { return page{Items: s.x.Peers()}, nil }
 
 func (s *server) peerCatalogue(q *request) (any, error) {

@@ -73,6 +73,7 @@ func (s *server) routes() []route {
 		{pattern: "GET /api/agreements/{id}", kind: admin, call: byID(x.Agreement)},
 		{pattern: "GET /api/agreements/{id}/bundle", kind: admin, call: s.bundle},
 		{pattern: "POST /api/agreements/{id}/events", kind: admin, call: s.taskEvent},
+		{pattern: "GET /api/counters", kind: admin, call: s.counters},
 		{pattern: "GET /api/tasks", kind: admin, call: s.tasks},
 		{pattern: "GET /api/tasks/{id}", kind: admin, call: byID(x.TaskByID)},
 		{pattern: "POST /api/tasks/{id}/done", kind: admin, call: named(x.TaskDone)},

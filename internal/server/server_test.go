@@ -17,6 +17,7 @@ import (
 
 	"corridor"
 	"corridor/internal/catalog"
+	"corridor/internal/counter"
 	"corridor/internal/dsp"
 	"corridor/internal/exchange"
 	"corridor/internal/identity"
@@ -41,7 +42,7 @@ func node(t testing.TB, who ...server.Verifier) (*httptest.Server, *exchange.Ser
 	dir := t.TempDir()
 	keys, err := identity.OpenKeys(filepath.Join(dir, "keys"), did, "P-256")
 	must(t, err)
-	db, err := store.Open(ctx, filepath.Join(dir, "node.db"), slices.Concat(ledger.Migrations, catalog.Migrations, exchange.Migrations)...)
+	db, err := store.Open(ctx, filepath.Join(dir, "node.db"), slices.Concat(ledger.Migrations, catalog.Migrations, counter.Migrations, exchange.Migrations)...)
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
 	origin := "test.example/log"
