@@ -40,6 +40,7 @@ type cli struct {
 	Init         initCmd         `cmd:"" help:"Make a node: directory, configuration, keys, database."`
 	Peers        peersCmd        `cmd:"" help:"Edit and show the participants that a node knows."`
 	Status       statusCmd       `cmd:"" help:"Ask a running node how it is."`
+	Counters     countersCmd     `cmd:"" help:"Show how many people's data a node has let go this year, and the next threshold of its law."`
 	Publish      publishCmd      `cmd:"" help:"Put a file into this node's catalogue."`
 	Catalog      catalogCmd      `cmd:"" help:"Show what a peer offers."`
 	Negotiate    negotiateCmd    `cmd:"" help:"Ask a peer for an agreement on a dataset."`

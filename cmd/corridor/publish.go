@@ -28,7 +28,8 @@ type publishCmd struct {
 	Policy      string            `placeholder:"FILE" help:"JSON file with the offer's ODRL policy. Default: plain use."`
 	Evidence    map[string]string `help:"Evidence for a duty owed before the transfer: obligation=reference." placeholder:"DUTY=REF"`
 	By          string            `help:"Who states the evidence." default:"operator"`
-	DryRun      bool              `help:"Show what would be published, and publish nothing."`
+	subjectFlags
+	DryRun bool `help:"Show what would be published, and publish nothing."`
 }
 
 // Help explains what is stated by whom, with examples.
@@ -36,7 +37,10 @@ func (publishCmd) Help() string {
 	return `The file is scanned: what is recognised becomes facts and a plan that leaves out, masks or pseudonymises columns. A scan
 shows what is there, never what is absent: state the rest with --set, or the law will ask for it.
 
+Laws count people over a year. Name the column that identifies a person (--subject), and whoever is in several datasets counts once.
+
 Examples:
+  corridor publish patients.csv --subject id_card --sensitive diagnosis --dry-run --dir node
   corridor publish shipments.csv --dry-run --dir node
   corridor publish shipments.csv --set 'data_classes=[personal]' --set subjects_ytd=1600 --set sensitive_subjects_ytd=0 \
     --evidence pipia=report-17 --evidence contract_with_recipient=C-2026-4 --dir node`
@@ -66,7 +70,23 @@ func (c publishCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, set)
 	}
-	_, err = fmt.Fprintf(a.stdout, "published %s: %s, %s, offer %s\n", set.ID, megabytes(set.Bytes), set.SHA256, set.Offer.ID)
+	fmt.Fprintf(a.stdout, "published %s: %s, %s, offer %s\n", set.ID, megabytes(set.Bytes), set.SHA256, set.Offer.ID)
+	return c.sayCounted(a, report)
+}
+
+// sayCounted tells how the people of the file are counted over the year.
+func (c publishCmd) sayCounted(a *app, report *scan.Report) (err error) {
+	column, kind := proposeSubject(report, "")
+	switch {
+	case report.Subjects.Max == 0:
+	case c.Subject != "":
+		_, err = fmt.Fprintf(a.stdout, "people are counted by %s: whoever is in another dataset of this year too counts once\n", c.Subject)
+	case column != "":
+		_, err = fmt.Fprintf(a.stdout, "people are counted as different from those of all other datasets; if %s is different for each person, publish with --subject %s --subject-kind %s\n",
+			column, shellWord(column), kind)
+	default:
+		_, err = fmt.Fprintln(a.stdout, "people are counted as different from those of all other datasets; if a column identifies a person, name it with --subject and --subject-kind")
+	}
 	return err
 }
 
@@ -78,6 +98,9 @@ func (c publishCmd) publication(a *app, report *scan.Report) (exchange.Publicati
 		return exchange.Publication{}, corridor.E(corridor.Invalid, "%w", err)
 	}
 	p := exchange.Publication{ID: c.ID, Title: c.Title, Description: c.Description, Source: abs, Format: report.Format, Evidence: evidence(c.Evidence, c.By)}
+	if p.Subject, err = c.subject(report); err != nil {
+		return p, err
+	}
 	if p.ID == "" {
 		p.ID = strings.TrimSuffix(datasetName(abs), filepath.Ext(abs))
 	}

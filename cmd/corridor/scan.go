@@ -116,6 +116,9 @@ func printScan(out io.Writer, rep *scan.Report, facts []byte, saved, lang string
 	if rep.Sensitive.Max > 0 {
 		fmt.Fprintf(&b, "%s: %s\n", w["sensitive"].In(lang), countText(rep.Sensitive, lang))
 	}
+	if column, kind := proposeSubject(rep, ""); column != "" {
+		fmt.Fprintf(&b, w["subject"].In(lang)+"\n", column, kind, shellWord(column), kind)
+	}
 	for _, warning := range rep.Warnings {
 		fmt.Fprintf(&b, "%s: %s\n", w["warning"].In(lang), warning)
 	}
