@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,6 +59,9 @@ func (c replayCmd) Run(a *app) error {
 	}
 	r, err := replay(lib, data)
 	if err != nil {
+		if e, ok := errors.AsType[*corridor.Error](err); ok && e.Where == "" {
+			e.Where = c.File
+		}
 		return err
 	}
 	if r.File = filepath.Base(c.File); c.File == "-" {

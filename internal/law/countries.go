@@ -69,7 +69,9 @@ func (a *atlas) check(code, what string) (int, error) {
 	}
 	e := corridor.E(corridor.Invalid, "%s %q is not a country code", what, clip(code))
 	e.Fix = "write ISO 3166-1 alpha-2, for example KZ"
-	if near := a.suggest(code); len(near) > 0 {
+	if code == "EU" {
+		e.Fix = "the European Union has many codes: name the member state, for example DE"
+	} else if near := a.suggest(code); len(near) > 0 {
 		e.Fix = "did you mean " + strings.Join(near, ", ") + "?"
 	}
 	return 0, e
@@ -81,6 +83,12 @@ func (a *atlas) suggest(code string) []string {
 	var out []string
 	if i, ok := a.number(strings.ToUpper(code)); ok {
 		return []string{a.codes[i]}
+	}
+	switch strings.ToUpper(code) { // codes that others use for these states
+	case "UK":
+		return []string{"GB (United Kingdom)"}
+	case "EL":
+		return []string{"GR (Greece)"}
 	}
 	if len(code) > 2 {
 		for _, name := range nearest(code, a.names) {

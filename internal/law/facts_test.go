@@ -84,15 +84,17 @@ func TestBadFlowsAreExplained(t *testing.T) {
 		many[itoa(i)] = true
 	}
 	for want, f := range map[string]corridor.Flow{
-		"the flow has no date":                     {Origin: "KZ", Destination: "CN"},
-		`origin "" is not a country code`:          {Date: day, Destination: "CN"},
-		`destination "QQ" is not a country code`:   {Date: day, Origin: "KZ", Destination: "QQ"},
-		"no border is crossed":                     {Date: day, Origin: "KZ", Destination: "KZ"},
-		`unknown assumption profile "x"`:           {Date: day, Origin: "KZ", Destination: "CN", Assume: "x"},
-		"more than 2000 facts":                     {Date: day, Origin: "KZ", Destination: "CN", Facts: many},
-		"axiom open_excludes_personal, people_if":  {Date: day, Origin: "KZ", Destination: "CN", Facts: corridor.Facts{"classes": []any{"open", "personal"}, "people": 0}},
-		"did you mean KZ (Kazakhstan), TJ":         {Date: day, Origin: "Kazakhistan", Destination: "CN"},
-		"did you mean KE (Kenya), KG (Kyrgyzstan)": {Date: day, Origin: "KK", Destination: "CN"},
+		"the flow has no date":            {Origin: "KZ", Destination: "CN"},
+		`origin "" is not a country code`: {Date: day, Destination: "CN"},
+		`"EU" is not a country code; the European Union has many codes: name the member state`: {Date: day, Origin: "EU", Destination: "CN"},
+		`"UK" is not a country code; did you mean GB (United Kingdom)?`:                        {Date: day, Origin: "UK", Destination: "CN"},
+		`destination "QQ" is not a country code`:                                               {Date: day, Origin: "KZ", Destination: "QQ"},
+		"no border is crossed":                                                                 {Date: day, Origin: "KZ", Destination: "KZ"},
+		`unknown assumption profile "x"`:                                                       {Date: day, Origin: "KZ", Destination: "CN", Assume: "x"},
+		"more than 2000 facts":                                                                 {Date: day, Origin: "KZ", Destination: "CN", Facts: many},
+		"axiom open_excludes_personal, people_if":                                              {Date: day, Origin: "KZ", Destination: "CN", Facts: corridor.Facts{"classes": []any{"open", "personal"}, "people": 0}},
+		"did you mean KZ (Kazakhstan), TJ":                                                     {Date: day, Origin: "Kazakhistan", Destination: "CN"},
+		"did you mean KE (Kenya), KG (Kyrgyzstan)":                                             {Date: day, Origin: "KK", Destination: "CN"},
 	} {
 		_, err := l.Decide(f)
 		if err == nil || !strings.Contains(err.Error(), want) {

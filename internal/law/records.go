@@ -85,6 +85,9 @@ func (in *inputs) record(rec *record, name string, raw any) error {
 			if err != nil {
 				return wrong(name, "write it as YYYY-MM-DD", "filed_on: %s is not a date", show(m[key]))
 			}
+			if i := slices.IndexFunc(in.filed, func(f filed) bool { return f.rec == rec }); !in.filling && i >= 0 && in.filed[i].on != d {
+				return wrong(name, "remove one", "the flow gives two days on which %s was filed", rec.id)
+			}
 			if !in.filling || in.given[rec.v] != byFlow {
 				in.file(rec, d)
 			}
@@ -110,6 +113,14 @@ func (in *inputs) state(rec *record, name string, raw any) error {
 			return wrong(name, didYouMean(s, rec.states), "unknown state %s", show(el))
 		}
 		x.set.add(i)
+	}
+	if !in.filling && in.given[rec.v] == byFlow { // said under two names: both hold
+		for w, said := range in.vals[rec.v].set {
+			x.set[w] &= said
+		}
+		if x.set.count() == 0 {
+			return wrong(name, "remove one", "the flow says twice in what state %s is, and not the same", rec.id)
+		}
 	}
 	in.know(rec.v, x)
 	return nil
