@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"corridor"
 	"corridor/internal/exchange"
+	"corridor/internal/law"
 	"corridor/internal/scan"
 )
 
@@ -65,13 +67,19 @@ func (c countersCmd) Run(a *app) error {
 	return err
 }
 
-// nextLine tells the next threshold and the provisions that draw it.
+// nextLine tells the next threshold and the provisions that draw it. Duties
+// that go by the same line are left to --json, unless nothing else does.
 func nextLine(next *exchange.Next, say func(string, ...any) string, n func(int64) string, lang string) string {
 	if next == nil {
 		return "  " + say("none") + "\n"
 	}
 	out := "  " + say("next", n(next.At), n(next.Left)) + "\n"
-	for _, r := range next.Rules {
+	duty := func(r law.Line) bool { return r.Kind == "duty" }
+	rules := slices.DeleteFunc(slices.Clone(next.Rules), duty)
+	if len(rules) == 0 {
+		rules = next.Rules
+	}
+	for _, r := range rules {
 		out += "    " + r.Rule + ": " + r.Text.In(lang)
 		if len(r.Citations) > 0 {
 			out += " (" + citationText(r.Citations[0], lang) + ")"
@@ -85,6 +93,9 @@ func citationText(c corridor.Citation, lang string) string {
 	name := c.Title.In(lang)
 	if name == "" {
 		name = c.Instrument
+	}
+	if c.Article == "" || c.Article == "-" {
+		return name
 	}
 	return name + ", " + c.Article
 }

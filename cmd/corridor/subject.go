@@ -13,7 +13,7 @@ import (
 type subjectFlags struct {
 	Subject     string   `placeholder:"COLUMN" help:"The column that identifies a person, so that whoever is in several datasets is counted once in a year. Without it all are counted as different people."`
 	SubjectKind string   `placeholder:"KIND" help:"What that column holds: national_id:CC, passport:CC, tax_id:CC, phone, phone:CALLINGCODE, email or internal:REGISTER."`
-	Sensitive   []string `placeholder:"COLUMN" help:"A row with a value in this column is sensitive, for the count of sensitive people. May be repeated."`
+	Sensitive   []string `sep:"none" placeholder:"COLUMN" help:"A row with a value in this column is sensitive, for the count of sensitive people. May be repeated."`
 }
 
 // subject is what the operator declares, or nothing.

@@ -13,6 +13,7 @@ type Line struct {
 	At        int64               `json:"at"`
 	Pack      string              `json:"pack"`
 	Rule      string              `json:"rule"`
+	Kind      string              `json:"kind"` // rule, exemption or duty
 	Text      corridor.Text       `json:"text"`
 	Citations []corridor.Citation `json:"citations"`
 }
@@ -62,7 +63,7 @@ func (l *Library) linesOf(p *pack, u *rule, v int) (out []Line) {
 		})
 	}
 	for at := range cuts {
-		out = append(out, Line{At: at, Pack: p.id, Rule: u.id, Text: u.text, Citations: u.cites})
+		out = append(out, Line{At: at, Pack: p.id, Rule: u.id, Kind: u.kind, Text: u.text, Citations: u.cites})
 	}
 	return out
 }
