@@ -231,6 +231,9 @@ func TestAnEditionMustShowWhatItSays(t *testing.T) {
 	none := shelf(testHead + rich)
 	delete(none, "kz/cases.yaml")
 	refused("no case", none, "brings no case")
+	kits := shelf(testHead + rich)
+	kits["kz/kits.yaml"] = &fstest.MapFile{Data: []byte("kits: [{id: kz.filing, fils: exporter}]")}
+	refused("kits that nobody can fill", kits, `unknown key "fils"`)
 	fails := shelf(testHead + rich)
 	fails["kz/cases.yaml"] = &fstest.MapFile{Data: []byte(strings.Replace(oneCase, "deny", "allow", 1))}
 	refused("a case that fails", fails, "kz-secret: expected allow, got deny")

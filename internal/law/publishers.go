@@ -157,6 +157,11 @@ func Admit(base fs.FS, e *Edition, p *Publishers) (*Admitted, error) {
 	if err := othersUnchanged(before, lib, e.Manifest.Pack); err != nil {
 		return nil, err
 	}
+	if _, err := lib.Kits(); err != nil {
+		if _, before := before.Kits(); before == nil {
+			return nil, corridor.E(corridor.Invalid, "the kits of the edition cannot be used:\n%w", err)
+		}
+	}
 	pk := lib.packByID(e.Manifest.Pack)
 	out.Digest, out.library = pk.digest, lib
 	out.SharedDiffer = pk.digest != e.Manifest.Digest
