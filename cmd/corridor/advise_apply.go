@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"corridor"
 	"corridor/internal/law"
@@ -23,10 +24,24 @@ type applied struct {
 	SHA256    string           `json:"sha256"`
 	Transform plane.Plan       `json:"transform"`
 	Before    corridor.Outcome `json:"before"`
-	Now       corridor.Verdict `json:"now"`   // of the written file, with nothing else done
-	Whole     corridor.Outcome `json:"whole"` // once every step of the way is carried out
-	Done      []law.Action     `json:"done"`  // steps that the transformation carries out, as far as a machine can
-	Left      []law.Action     `json:"left"`  // steps that people have to take
+	Now       corridor.Verdict `json:"now"`                    // of the written file, with nothing else done
+	Whole     corridor.Outcome `json:"whole"`                  // once every step of the way is carried out
+	Done      []law.Action     `json:"done"`                   // steps that the transformation carries out, as far as a machine can
+	Left      []law.Action     `json:"left"`                   // steps that people have to take
+	Unknown   []string         `json:"unrecognised,omitempty"` // columns of text that stay as they are, of which the scan cannot say what they hold
+}
+
+// unrecognised lists the columns that nothing was found in and nothing is
+// done to: a name that no rule knows goes out with them.
+func unrecognised(r *scan.Report, t plane.Plan) []string {
+	var out []string
+	for _, c := range r.Columns {
+		touched := slices.ContainsFunc(t.Stages, func(s plane.Stage) bool { return slices.Contains(s.Columns, c.Name) })
+		if c.Type == "text" && len(c.Classes) == 0 && !touched {
+			out = append(out, c.Name)
+		}
+	}
+	return out
 }
 
 // apply writes the transformed file. It is scanned and decided before it gets
@@ -64,7 +79,7 @@ func (c adviseCmd) apply(a *app, lib *law.Library, flow corridor.Flow, report *s
 		return err
 	}
 	out := applied{File: c.Apply, Rows: res.Rows, Bytes: res.Bytes, SHA256: res.SHA256, Transform: *w.Transform, Before: adv.Verdict.Outcome,
-		Now: now, Whole: w.Verdict.Outcome, Done: []law.Action{}, Left: []law.Action{}}
+		Now: now, Whole: w.Verdict.Outcome, Done: []law.Action{}, Left: []law.Action{}, Unknown: unrecognised(report, *w.Transform)}
 	for _, x := range w.Actions {
 		if x.Stage != "" {
 			out.Done = append(out.Done, x)

@@ -225,6 +225,9 @@ func (w *advisor) applied(out io.Writer, x applied) error {
 	if x.Transform.Pseudonymises() {
 		w.line("", "! "+w.say("advise.key"))
 	}
+	if len(x.Unknown) > 0 {
+		w.line("", "! "+w.say("advise.unknown", strings.Join(x.Unknown, ", ")))
+	}
 	w.line("", "! "+w.say("advise.confirm"))
 	return w.out.Flush()
 }

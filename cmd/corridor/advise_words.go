@@ -29,6 +29,7 @@ func adviseTexts() map[string]corridor.Text {
 		"advise.now":       {EN: "This file, with nothing else done: %s", ZH: "仅凭该文件，未采取其他措施：%s", RU: "Этот файл без других мер: %s"},
 		"advise.whole":     {EN: "Once these steps are taken too: %s", ZH: "同时完成下列步骤后：%s", RU: "Когда выполнены и эти шаги: %s"},
 		"advise.key":       {EN: "The key of the tokens was made for this file alone and is not kept: nobody can turn them back.", ZH: "代号密钥仅为本文件生成且未保存，任何人均无法还原。", RU: "Ключ токенов создан только для этого файла и не сохранён: обратить их никто не может."},
+		"advise.unknown":   {EN: "These columns stay as they are, and the scan cannot say what they hold: %s. Look at them before the file leaves; name what they hold with --holds COLUMN=CLASS.", ZH: "下列列原样保留，扫描无法判断其内容：%s。文件发出前请查看；可用 --holds COLUMN=CLASS 注明其内容。", RU: "Эти столбцы остаются как есть, и проверка не знает, что в них: %s. Посмотрите их до отправки файла; назовите содержание через --holds COLUMN=CLASS."},
 		"advise.confirm":   {EN: "The file was scanned again and nothing that had to go was found. A scan proves presence, never absence: an officer has to confirm it.", ZH: "已重新扫描该文件，未发现应当删除的内容。扫描只能证明存在，不能证明不存在，须由负责人确认。", RU: "Файл проверен снова, ничего из подлежащего исключению не найдено. Проверка доказывает наличие, но не отсутствие: это должен подтвердить ответственный."},
 
 		"stage.drop":         {EN: "left out%s", ZH: "删除%s", RU: "исключить%s"},
