@@ -127,7 +127,6 @@ type Admitted struct {
 	// SharedDiffer says that the files which all packs share are not those that
 	// the publisher had: decisions quote another digest than the manifest.
 	SharedDiffer bool `json:"shared_differ,omitempty"`
-	library      *Library
 }
 
 // Admit lets an edition take the place of its namesake among the packs of
@@ -163,7 +162,7 @@ func Admit(base fs.FS, e *Edition, p *Publishers) (*Admitted, error) {
 		}
 	}
 	pk := lib.packByID(e.Manifest.Pack)
-	out.Digest, out.library = pk.digest, lib
+	out.Digest = pk.digest
 	out.SharedDiffer = pk.digest != e.Manifest.Digest
 	out.Cases, err = lib.ownCases(pk)
 	return out, err
