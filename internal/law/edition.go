@@ -2,6 +2,7 @@ package law
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -148,6 +149,11 @@ func (e *Edition) read(msg string) error {
 		return corridor.E(corridor.Invalid, "the signed note: %w", err)
 	}
 	e.text, e.sigs = n.Text, n.UnverifiedSigs
+	for _, s := range e.sigs { // one signature has one spelling
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return corridor.E(corridor.Invalid, "the signature of %s is not canonical base64", clip(s.Name))
+		}
+	}
 	if len(e.sigs) > maxSignatures {
 		return corridor.E(corridor.Limited, "more than %d signatures", maxSignatures)
 	}
