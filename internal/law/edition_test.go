@@ -260,6 +260,7 @@ func TestBadPublishersAreExplained(t *testing.T) {
 		{`publishers: [{key: "` + key + `", speaks_for: [Kazakhstan]}]`, `"Kazakhstan" is no jurisdiction`},
 		{`publishers: [{key: "` + key + `", speaks_for: []}]`, "speaks for nobody"},
 		{`publishers: [{key: "` + key + `"}]`, `has no "speaks_for"`},
+		{`publishers: [{key: "` + key + `", speaks_for: [KZ]}, {key: "` + key + `", speaks_for: [RU]}]`, "the key of law.gov.kz is listed twice"},
 		{`publishers: [{key: "` + key + `", speaks_for: [KZ], trust: all}]`, `unknown key "trust"`},
 	} {
 		if _, err := ParsePublishers("publishers.yaml", []byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {

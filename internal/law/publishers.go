@@ -39,7 +39,13 @@ func ParsePublishers(file string, data []byte) (*Publishers, error) {
 	if root := r.parse(data); root != nil {
 		r.object(root, "the publishers",
 			field{"publishers", true, func(n *yaml.Node) {
-				r.list(n, "publishers", func(n *yaml.Node) { p.list = append(p.list, r.publisher(n)) })
+				r.list(n, "publishers", func(n *yaml.Node) {
+					q := r.publisher(n)
+					if q.verifier != nil && slices.ContainsFunc(p.list, q.sameKey) {
+						r.fail(n, "write all that it speaks for in one place", "the key of %s is listed twice", q.verifier.Name())
+					}
+					p.list = append(p.list, q)
+				})
 			}})
 	}
 	return p, errors.Join(r.errs...)
@@ -71,6 +77,11 @@ func (r *reader) publisher(n *yaml.Node) Publisher {
 
 // List gives the publishers in the order of the file.
 func (p *Publishers) List() []Publisher { return slices.Clone(p.list) }
+
+// sameKey says whether a signature would name either.
+func (p *Publisher) sameKey(q Publisher) bool {
+	return q.verifier != nil && p.verifier.Name() == q.verifier.Name() && p.verifier.KeyHash() == q.verifier.KeyHash()
+}
 
 func (p *Publisher) speaksFor(code string) bool {
 	return slices.Contains(p.SpeaksFor, code) || slices.Contains(p.SpeaksFor, Anywhere)
