@@ -101,8 +101,9 @@ func (c packsInstalledCmd) Run(a *app) error {
 }
 
 type packsRollbackCmd struct {
-	Pack string `arg:"" help:"Id of the pack, such as kz."`
-	Dir  string `default:"." type:"path" help:"Node directory." env:"CORRIDOR_DIR"`
+	Pack    string `arg:"" help:"Id of the pack, such as kz."`
+	Dir     string `default:"." type:"path" help:"Node directory." env:"CORRIDOR_DIR"`
+	Builtin bool   `help:"Go back to the pack of the program, whatever was before."`
 }
 
 // Help is the long help with examples.
@@ -110,8 +111,11 @@ func (packsRollbackCmd) Help() string {
 	return `Puts the edition that was in use before back in use, or the pack of the program where there was
 none. What is taken out of use is kept, and the node logs the change at its next start.
 
-Example:
-  corridor packs rollback kz --dir node`
+A second rollback undoes the first.
+
+Examples:
+  corridor packs rollback kz --dir node
+  corridor packs rollback kz --dir node --builtin`
 }
 
 // Run rolls back.
@@ -120,7 +124,7 @@ func (c packsRollbackCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	now, err := cfg.packStore().rollback(c.Pack, time.Now())
+	now, err := cfg.packStore().rollback(c.Pack, c.Builtin, time.Now())
 	if err != nil {
 		return err
 	}

@@ -185,8 +185,12 @@ func (s packStore) inUse() (fs.FS, map[string]exchange.PackInUse, error) {
 		}
 		signers, err := pubs.Check(e)
 		if err != nil {
-			return nil, nil, &corridor.Error{Kind: corridor.Forbidden, Where: s.path(p.Edition), Msg: "the installed edition of " + id + " is no longer trusted: " + err.Error(),
-				Fix: "list its publisher again, or run: corridor packs rollback " + id, Err: err}
+			return nil, nil, &corridor.Error{Kind: corridor.Forbidden, Where: s.path(p.Edition), Msg: "the installed edition of " + id + " is no longer trusted",
+				Fix: "list its publisher again, or run: corridor packs rollback " + id + " (with --builtin, if the one before is not trusted either)", Err: err}
+		}
+		if e.Manifest.Pack != id {
+			return nil, nil, &corridor.Error{Kind: corridor.Invalid, Where: filepath.Join(s.dir, inUseFile), Msg: "names an edition of " + e.Manifest.Pack + " as that of " + id,
+				Fix: "run: corridor packs rollback " + id + " --builtin"}
 		}
 		over[id], signed[id] = e.Files, exchange.PackInUse{Edition: p.Edition, Signers: signers}
 	}
@@ -336,8 +340,9 @@ func (s packStore) keep(e *law.Edition) error {
 	return replaceFile(to, data)
 }
 
-// rollback puts the edition before back in use, or the pack of the program.
-func (s packStore) rollback(id string, now time.Time) (installedPack, error) {
+// rollback puts the edition before back in use, or the pack of the program,
+// which needs nobody's trust.
+func (s packStore) rollback(id string, builtin bool, now time.Time) (installedPack, error) {
 	in, err := s.read()
 	if err != nil {
 		return installedPack{}, err
@@ -347,7 +352,7 @@ func (s packStore) rollback(id string, now time.Time) (installedPack, error) {
 		return used, &corridor.Error{Kind: corridor.NotFound, Msg: fmt.Sprintf("no edition of %q is installed here", id), Fix: "corridor packs installed lists what is"}
 	}
 	var to installedPack
-	if len(used.Previous) > 0 && used.Previous[0].Edition != "" {
+	if !builtin && len(used.Previous) > 0 && used.Previous[0].Edition != "" {
 		before := used.Previous[0]
 		e, err := s.edition(before.Edition)
 		if err != nil {
@@ -359,7 +364,8 @@ func (s packStore) rollback(id string, now time.Time) (installedPack, error) {
 		}
 		signers, err := pubs.Check(e)
 		if err != nil {
-			return to, err
+			return to, &corridor.Error{Kind: corridor.Forbidden, Where: s.path(before.Edition), Msg: "the edition before, version " + before.Version + ", is no longer trusted",
+				Fix: "list its publisher again, or go back to the pack of the program: corridor packs rollback " + id + " --builtin", Err: err}
 		}
 		to = installedPack{Edition: before.Edition, Version: before.Version, Digest: before.Digest, Signers: signers}
 	}
