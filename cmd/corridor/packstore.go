@@ -8,12 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"corridor"
 	"corridor/internal/exchange"
 	"corridor/internal/law"
+	"corridor/internal/store"
 	"corridor/packs"
 )
 
@@ -170,7 +172,7 @@ func (s packStore) inUse() (fs.FS, map[string]exchange.PackInUse, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	over, signed := map[string]map[string][]byte{}, map[string]exchange.PackInUse{}
+	over, signed, editions := map[string]map[string][]byte{}, map[string]exchange.PackInUse{}, []*law.Edition{}
 	for id, p := range in.Packs {
 		if p.Edition == "" {
 			continue
@@ -192,12 +194,49 @@ func (s packStore) inUse() (fs.FS, map[string]exchange.PackInUse, error) {
 			return nil, nil, &corridor.Error{Kind: corridor.Invalid, Where: filepath.Join(s.dir, inUseFile), Msg: "names an edition of " + e.Manifest.Pack + " as that of " + id,
 				Fix: "run: corridor packs rollback " + id + " --builtin"}
 		}
-		over[id], signed[id] = e.Files, exchange.PackInUse{Edition: p.Edition, Signers: signers}
+		over[id], signed[id], editions = e.Files, exchange.PackInUse{Edition: p.Edition, Signers: signers}, append(editions, e)
 	}
 	if len(over) == 0 {
 		return packs.FS(), nil, nil
 	}
-	return law.Overlay(packs.FS(), over), signed, nil
+	fsys := law.Overlay(packs.FS(), over)
+	return fsys, signed, s.fit(fsys, editions)
+}
+
+// fit holds the editions in use against their manifests and against what
+// their publishers may claim, as at their installation: the file of what is
+// in use is not signed.
+func (s packStore) fit(fsys fs.FS, editions []*law.Edition) error {
+	before, err := compilePacks(packs.FS(), userImages())
+	if err != nil {
+		return err
+	}
+	now, err := compilePacks(fsys, userImages())
+	if err != nil {
+		return corridor.E(corridor.Invalid, "the rule packs installed in %s cannot be used:\n%w", s.dir, err)
+	}
+	pubs, err := s.trusted()
+	if err != nil {
+		return err
+	}
+	for _, e := range editions {
+		if err := e.Fits(before, now, pubs); err != nil {
+			return fmt.Errorf("%s: %w; run: corridor packs rollback %s --builtin", s.path(e.ID()), err, e.Manifest.Pack)
+		}
+	}
+	return nil
+}
+
+// alone keeps other commands away from the store until release is called.
+func (s packStore) alone() (release func(), err error) {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return nil, corridor.E(corridor.Invalid, "%w", err)
+	}
+	release, err = store.Lock(filepath.Join(s.dir, ".lock"))
+	if corridor.KindOf(err) == corridor.Conflict {
+		err = &corridor.Error{Kind: corridor.Conflict, Where: s.dir, Msg: "another command is changing the rule packs of this node", Fix: "try again when it has ended", Err: err}
+	}
+	return release, err
 }
 
 // load compiles the packs in use. Where the program has changed since an
@@ -251,6 +290,11 @@ func (s packStore) install(e *law.Edition, older bool, now time.Time) (*law.Admi
 	if _, err := pubs.Check(e); err != nil { // before anything of it is understood
 		return nil, err
 	}
+	release, err := s.alone()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	in, err := s.read()
 	if err != nil {
 		return nil, err
@@ -343,6 +387,11 @@ func (s packStore) keep(e *law.Edition) error {
 // rollback puts the edition before back in use, or the pack of the program,
 // which needs nobody's trust.
 func (s packStore) rollback(id string, builtin bool, now time.Time) (installedPack, error) {
+	release, err := s.alone()
+	if err != nil {
+		return installedPack{}, err
+	}
+	defer release()
 	in, err := s.read()
 	if err != nil {
 		return installedPack{}, err
@@ -381,13 +430,20 @@ func (s packStore) kept() ([]*law.Edition, error) {
 	}
 	var out []*law.Edition
 	for _, n := range names {
-		e, err := readEdition(n)
-		if err != nil {
-			return nil, err
+		if e, err := readEdition(n); err == nil { // what is damaged decides nothing, and is missed by its digest
+			out = append(out, e)
 		}
-		out = append(out, e)
 	}
 	return out, nil
+}
+
+// decidedAs says whether an edition decided here under a digest, with shared
+// files that its publisher did not have.
+func (in installedPacks) decidedAs(edition string, ref corridor.PackRef) bool {
+	p := in.Packs[ref.ID]
+	return p.Edition == edition && p.Digest == ref.Digest || slices.ContainsFunc(p.Previous, func(old previousPackInfo) bool {
+		return old.Edition == edition && old.Digest == ref.Digest
+	})
 }
 
 // library loads the packs that a decision names by their digests: those in
@@ -405,13 +461,17 @@ func (s packStore) library(refs []corridor.PackRef) (*law.Library, error) {
 	if err != nil {
 		return nil, err
 	}
+	in, err := s.read()
+	if err != nil {
+		return nil, err
+	}
 	over := map[string]map[string][]byte{}
 	for _, ref := range refs {
 		if present(lib, ref) {
 			continue
 		}
 		for _, e := range kept {
-			if e.Manifest.Pack == ref.ID && e.Manifest.Digest == ref.Digest {
+			if e.Manifest.Pack == ref.ID && (e.Manifest.Digest == ref.Digest || in.decidedAs(e.ID(), ref)) {
 				over[ref.ID] = e.Files
 			}
 		}

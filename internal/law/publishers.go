@@ -158,10 +158,7 @@ func Admit(base fs.FS, e *Edition, p *Publishers) (*Admitted, error) {
 	if err != nil {
 		return nil, corridor.E(corridor.Invalid, "the edition does not fit the rule packs here:\n%w", err)
 	}
-	if err := e.isWhatItSays(lib); err != nil {
-		return nil, err
-	}
-	if err := e.claims(before, p); err != nil {
+	if err := e.Fits(before, lib, p); err != nil {
 		return nil, err
 	}
 	if err := othersUnchanged(before, lib, e.Manifest.Pack); err != nil {
@@ -177,6 +174,16 @@ func Admit(base fs.FS, e *Edition, p *Publishers) (*Admitted, error) {
 	out.SharedDiffer = pk.digest != e.Manifest.Digest
 	out.Cases, err = lib.ownCases(pk)
 	return out, err
+}
+
+// Fits holds an edition that is among the packs of now against its manifest,
+// and what it claims against the packs of before and its publishers. Their
+// signatures are for Check.
+func (e *Edition) Fits(before, now *Library, p *Publishers) error {
+	if err := e.isWhatItSays(now); err != nil {
+		return err
+	}
+	return e.claims(before, p)
 }
 
 // isWhatItSays holds the pack against the manifest.

@@ -40,6 +40,17 @@ func takeLock(path string) (*fileLock, error) {
 	return &fileLock{f}, nil
 }
 
+// Lock takes a lock on a file, which is made if it is missing, or says of kind
+// Conflict that another process has it. It ends with release, or with the
+// process.
+func Lock(path string) (release func(), err error) {
+	l, err := takeLock(path)
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = l.release() }, nil
+}
+
 func (l *fileLock) release() error {
 	if l == nil || l.f == nil {
 		return nil
