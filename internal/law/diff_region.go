@@ -332,9 +332,16 @@ func (w *wording) move(r *Region, u *suspect, was, now part, o, n corridor.Outco
 		}
 		return otherwise
 	}
+	come := func(c *contributions, own share, o corridor.Outcome) int32 {
+		root := w.come(c, own, o)
+		if own.yields && own.outcome != o { // where the rule is lifted, silence may be what the others come to
+			root = d.or(root, d.and(u.lifted, w.come(c, share{}, o)))
+		}
+		return root
+	}
 	free := symbol{[]string{NoExemption}, d.not(u.lifted)}
-	before := symbol{[]string{name(was.share, o, OthersBefore)}, w.come(&u.others[0], was.share, o)}
-	after := symbol{[]string{name(now.share, n, OthersAfter)}, w.come(&u.others[1], now.share, n)}
+	before := symbol{[]string{name(was.share, o, OthersBefore)}, come(&u.others[0], was.share, o)}
+	after := symbol{[]string{name(now.share, n, OthersAfter)}, come(&u.others[1], now.share, n)}
 	both := symbol{slices.Compact([]string{before.names[0], after.names[0]}), d.and(before.root, after.root)}
 	choices := []symbol{{nil, yes}, free, before, after, both}
 	for _, s := range choices[2:] {

@@ -125,35 +125,67 @@ func want(p, q pack0, w world) difference {
 }
 
 func TestTheCoverIsExactlyWhereEditionsDiffer(t *testing.T) {
-	day := date(t, "2026-03-02")
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPack(t)
 		q := p.edit(t)
 		if rapid.IntRange(0, 3).Draw(t, "other") == 0 {
 			q = drawPack(t)
 		}
-		a, b := loadRandom(t, p, p.inOrder()), loadRandom(t, q, q.inOrder())
-		o := DiffOptions{Date: day, Side: corridor.Export, Cubes: rapid.SampledFrom([]int{0, 1}).Draw(t, "cubes")}
-		d, err := Compare(a, b, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var cover []Difference
-		var regions []Region
-		for _, pd := range d.Packs {
-			for _, s := range pd.Spans {
-				cover, regions = s.Cover, s.Regions
-				if len(s.Cut) > 0 && !(o.Cubes > 0 && slices.Equal(s.Cut, []string{CutCubes})) {
-					t.Fatal(s.Cut)
-				}
+		checkEditions(t, p, q)
+	})
+}
+
+// TestARegionIsTrueWhereTheRuleIsLifted: a rule that changed stands beside
+// exemptions of which one lifts the other, so that where they apply silence
+// is all that is left.
+func TestARegionIsTrueWhereTheRuleIsLifted(t *testing.T) {
+	copied := cond0{"copied", func(w world) bool { return w.copied }}
+	twice := cond0{"!(!(copied))", copied.eval}
+	some := cond0{"people >= 1", func(w world) bool { return w.people >= 1 }}
+	nobody := cond0{"!(people >= 1)", func(w world) bool { return w.people < 1 }}
+	home := cond0{"at_home", func(w world) bool { return w.home }}
+	not := cond0{"!((copied && people >= 1))", func(w world) bool { return !(w.copied && w.people >= 1) }}
+	p := pack0{silent: corridor.NeedsApproval, rules: []rule0{
+		{id: "kz.r0", kind: kindExemption, when: copied},
+		{id: "kz.r1", kind: kindExemption, when: twice, unless: []int{0}},
+		{id: "kz.r2", kind: kindRule, when: some, unless: []int{0, 1}, results: []result0{{nil, corridor.Deny, ""}}},
+		{id: "kz.r3", kind: kindDuty, when: copied, unless: []int{0, 1}, duties: []string{"hide"}},
+		{id: "kz.r4", kind: kindRule, when: not, unless: []int{0, 1}, results: []result0{{&nobody, corridor.Deny, ""}, {&home, corridor.Deny, ""}, {nil, corridor.NeedsApproval, ""}}},
+	}}
+	rapid.Check(t, func(t *rapid.T) {
+		q := p.edit(t)
+		q.rules[2].results = []result0{{nil, corridor.AllowWithObligations, ""}}
+		checkEditions(t, p, q)
+	})
+}
+
+// checkEditions compares two editions and holds what is said against worlds.
+func checkEditions(t *rapid.T, p, q pack0) {
+	day, err := corridor.ParseDate("2026-03-02")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := loadRandom(t, p, p.inOrder()), loadRandom(t, q, q.inOrder())
+	o := DiffOptions{Date: day, Side: corridor.Export, Cubes: rapid.SampledFrom([]int{0, 1}).Draw(t, "cubes")}
+	d, err := Compare(a, b, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cover []Difference
+	var regions []Region
+	for _, pd := range d.Packs {
+		for _, s := range pd.Spans {
+			cover, regions = s.Cover, s.Regions
+			if len(s.Cut) > 0 && !(o.Cubes > 0 && slices.Equal(s.Cut, []string{CutCubes})) {
+				t.Fatal(s.Cut)
 			}
 		}
-		n := 0
-		everything().worlds(func(w world) {
-			if n++; n%11 == 0 {
-				checkWorld(t, p, q, w, cover, regions)
-			}
-		})
+	}
+	n := 0
+	everything().worlds(func(w world) {
+		if n++; n%11 == 0 {
+			checkWorld(t, p, q, w, cover, regions)
+		}
 	})
 }
 
