@@ -234,7 +234,7 @@ func (s packStore) alone() (release func(), err error) {
 	}
 	release, err = store.Lock(filepath.Join(s.dir, ".lock"))
 	if corridor.KindOf(err) == corridor.Conflict {
-		err = &corridor.Error{Kind: corridor.Conflict, Where: s.dir, Msg: "another command is changing the rule packs of this node", Fix: "try again when it has ended", Err: err}
+		err = &corridor.Error{Kind: corridor.Conflict, Where: s.dir, Msg: "another command is changing the rule packs of this node", Fix: "try again when it has ended"}
 	}
 	return release, err
 }
