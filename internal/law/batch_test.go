@@ -149,6 +149,35 @@ func FuzzBatchLine(f *testing.F) {
 	})
 }
 
+// Numbers that are part of each other are compared as they are, so that the
+// cells between the lines of the law do not tell everything about them.
+func TestABatchComparesCountsAsOneDecisionDoes(t *testing.T) {
+	l := shipped(t)
+	b := NewBatch(l, corridor.Flow{}, told)
+	values := []any{nil, 0, 5, 6, 99_999, 120_000, 120_001, 2_000_000, map[string]any{"min": 5}, map[string]any{"max": 120_000}, map[string]any{"min": 6, "max": 120_001}}
+	names := []string{"subjects_ytd", "sensitive_subjects_ytd", "subjects_in_file", "sensitive_subjects_in_file"}
+	alike := 0
+	for _, profile := range []string{"", DefaultProfile} {
+		for n := range len(values) * len(values) * len(values) * 3 {
+			f := corridor.Flow{Date: 20_500, Origin: "CN", Destination: "KZ", Assume: profile, Facts: corridor.Facts{"data_classes": []any{"personal"}, "purpose": "hr"}}
+			for i, left := 0, n; i < len(names); i, left = i+1, left/len(values) {
+				if v := values[left%len(values)]; v != nil {
+					f.Facts[names[i]] = v
+				}
+			}
+			if b.line.flow(&f) && b.find() != nil {
+				alike++
+			}
+			if got, want := b.Decide(f), slowly(l, f); got != want {
+				t.Fatalf("%v: %s", f.Facts, apart(got, want))
+			}
+		}
+	}
+	if alike == 0 {
+		t.Error("no two flows are alike")
+	}
+}
+
 func TestDaysAreReadAsDatesAre(t *testing.T) {
 	for _, w := range []string{"1970-01-01", "2000-02-29", "1900-02-29", "2026-02-30", "2026-13-01", "2026-00-10", "0000-01-01", "9999-12-31", "2026-1-01", "2026-11-24 ", "202a-11-24"} {
 		want, err := corridor.ParseDate(w)

@@ -126,7 +126,7 @@ func mixture(b *testing.B, l *law.Library, n int) []corridor.Flow {
 		if f.Origin == f.Destination || f.Origin == "EU" || f.Destination == "EU" {
 			f.Origin, f.Destination = "CN", "KZ"
 		}
-		f.Facts["data_classes"], f.Facts["purpose"], f.Facts["subjects_ytd"] = classes[i%len(classes)], purposes[i/3%len(purposes)], i*997%2_000_000
+		f.Facts["data_classes"], f.Facts["purpose"], f.Facts["subjects_ytd"] = classes[i%len(classes)], purposes[i/3%len(purposes)], 5000+i*997%2_000_000
 		out = append(out, f)
 	}
 	return out

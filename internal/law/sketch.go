@@ -13,6 +13,8 @@ import (
 // with one sketch are the same to every rule, so they have one answer. The
 // day itself is in the sketch only where a filing's date is, since a term may
 // run, and where the law of a side does not cover it: nothing else counts days.
+// Numbers that are part of others are in it as they are where comparing them
+// changes what is known: see counts.go.
 //
 // Sketching gives up on everything that is not usual, right or wrong; then the
 // flow is read at length, which also explains what is wrong.
@@ -27,11 +29,13 @@ type sketchBook struct {
 	names    map[string]*meaning // every name that a flow may give
 	profiles map[string]sketchedProfile
 	states   map[string]uint64 // the words for the state of any record
+	counts   []countedPart
 }
 
 type sketchedProfile struct {
 	number uint64
 	dated  bool // it gives a filing's date
+	sets   map[int]values
 }
 
 // meaning is what the name of a fact stands for.
@@ -119,7 +123,13 @@ func (l *Library) sketchbook() *sketchBook {
 			_, plain := f.raw.(string)
 			return len(f.on) > 0 || f.name == "filing" && !plain
 		})
-		b.profiles[name] = sketchedProfile{uint64(i + 1), dated}
+		sets := map[int]values{}
+		for _, f := range l.profiles[name].fillings() {
+			for _, set := range f.sets {
+				sets[set.v] = set.x
+			}
+		}
+		b.profiles[name] = sketchedProfile{uint64(i + 1), dated, sets}
 	}
 	for i, code := range l.atlas.codes {
 		b.packs = append(b.packs, l.byJurisdiction[code])
@@ -127,6 +137,7 @@ func (l *Library) sketchbook() *sketchBook {
 	}
 	b.nameFacts()
 	b.nameRecords()
+	b.nameCounts()
 	return b
 }
 
@@ -214,16 +225,19 @@ func (b *sketchBook) nameUnlessRecord(name string, m meaning) {
 // sketcher sketches one flow after another.
 type sketcher struct {
 	*sketchBook
-	words []uint64
-	stamp uint32
-	said  []uint32 // by name: the flow in which it was last given
-	state []uint32 // by variable: the same of a record's state
-	filed []uint32 // and of its date
-	dated bool     // a filing's date is among the facts
+	words  []uint64
+	stamp  uint32
+	said   []uint32 // by name: the flow in which it was last given
+	state  []uint32 // by variable: the same of a record's state
+	filed  []uint32 // and of its date
+	ranges []uint32 // and of a number
+	given  []values // by variable: the numbers that were given
+	dated  bool     // a filing's date is among the facts
 }
 
 func (b *sketchBook) sketcher() *sketcher {
-	return &sketcher{sketchBook: b, said: make([]uint32, len(b.names)), state: make([]uint32, len(b.lib.vars)), filed: make([]uint32, len(b.lib.vars))}
+	return &sketcher{sketchBook: b, said: make([]uint32, len(b.names)), state: make([]uint32, len(b.lib.vars)), filed: make([]uint32, len(b.lib.vars)),
+		given: make([]values, len(b.lib.vars)), ranges: make([]uint32, len(b.lib.vars))}
 }
 
 // begin starts a sketch. Its first word is kept for the frame.
@@ -233,6 +247,7 @@ func (s *sketcher) begin() {
 		clear(s.said)
 		clear(s.state)
 		clear(s.filed)
+		clear(s.ranges)
 		s.stamp = 1
 	}
 }
@@ -272,7 +287,7 @@ func (s *sketcher) end(f *corridor.Flow) bool {
 		}
 		s.words[1] = uint64(at)
 	}
-	return s.sort()
+	return s.sort() && s.compare(&profile)
 }
 
 // country is the atlas's number of a code.
@@ -332,6 +347,7 @@ func (s *sketcher) span(m *meaning, lo, hi int64) bool {
 	if lo > hi || lo < m.va.min || hi > m.va.max {
 		return false
 	}
+	s.given[m.v], s.ranges[m.v] = between(lo, hi), s.stamp
 	return s.put(m.v, saysSpan, s.cell(m.v, lo)<<20|s.cell(m.v, hi))
 }
 
@@ -378,6 +394,7 @@ func (s *sketcher) made(m *meaning, w string) bool {
 func (s *sketcher) none(m *meaning) bool {
 	switch m.kind {
 	case asBool, asNumber, asDate, asWord:
+		s.given[m.v], s.ranges[m.v] = absent(), s.stamp
 		return m.va.optional && s.put(m.v, saysNone, 0)
 	case asFiled:
 		return true // says nothing
