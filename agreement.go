@@ -3,6 +3,7 @@ package corridor
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 )
 
 // MaxAgreement bounds the canonical JSON of one signed agreement.
@@ -15,6 +16,10 @@ const (
 	DigestLogKey      = "log_vkey"     // the vkey text of the issuer's log
 	DigestDIDDocument = "did_document" // the canonical form of the issuer's DID document
 	DigestContent     = "content"      // the bytes that a transfer carried
+	DigestReleased    = "released"     // leaf hash of the receipt of a release that was not confirmed
+	DigestUnconfirmed = "unconfirmed"  // leaf hash of the receipt that said that this arrival was not confirmed in time
+	DigestApproval    = "approval"     // the body of a signed approval
+	DigestValidation  = "validation"   // a validation of a national signature: SignedValidation.Digest
 )
 
 // LogRef names a participant's log: its C2SP origin and the key that signs
@@ -35,6 +40,9 @@ type DecisionStatement struct {
 	Time     string   `json:"time"`            // RFC 3339, UTC
 	Facts    string   `json:"facts,omitempty"` // salted commitment of the flow, see Commit
 	Decision Decision `json:"decision"`
+	// InsteadOf is the participant whose side this is, where the issuer decided
+	// it in that one's place: it speaks the Dataspace Protocol only.
+	InsteadOf string `json:"instead_of,omitempty"`
 }
 
 // SignedDecision is a DecisionStatement with its issuer's signature over the
@@ -45,21 +53,39 @@ type SignedDecision struct {
 	Signature Signature       `json:"signature"`
 }
 
+// Encode gives the canonical form of a statement about a brief decision
+// (Decision.Brief), which is what its issuer signs. Afterwards d is what Decode
+// reads: the citations have their titles.
+func (d *DecisionStatement) Encode() ([]byte, error) {
+	raw, err := Canonical(*d)
+	if err == nil {
+		d.Decision.entitle()
+	}
+	return raw, err
+}
+
 // Decode reads the statement; it does not check the signature.
 func (s SignedDecision) Decode() (DecisionStatement, error) {
+	_, d, err := s.Open()
+	return d, err
+}
+
+// Open reads the statement and gives the decision with the statement in the
+// canonical form that its signature is over; it does not check the signature.
+func (s SignedDecision) Open() (SignedDecision, DecisionStatement, error) {
 	var d DecisionStatement
-	raw, err := Canonicalize(s.Statement)
-	if err != nil {
-		return d, err
+	var err error
+	if s.Statement, err = Canonicalize(s.Statement); err != nil {
+		return s, d, err
 	}
-	if err := json.Unmarshal(raw, &d); err != nil {
-		return d, E(Invalid, "signed decision: %w", err)
+	if err := json.Unmarshal(s.Statement, &d); err != nil {
+		return s, d, E(Invalid, "signed decision: %w", err)
 	}
 	if d.Version != 1 {
-		return d, E(Invalid, "signed decision: version %d is not known, want 1", d.Version)
+		return s, d, E(Invalid, "signed decision: version %d is not known, want 1", d.Version)
 	}
 	d.Decision.entitle()
-	return d, nil
+	return s, d, nil
 }
 
 // Agreement is what two participants bind themselves to: the body that both
@@ -83,6 +109,11 @@ type Agreement struct {
 	Logs        map[string]LogRef `json:"logs"`                 // by DID of the participant
 	ValidFrom   string            `json:"valid_from,omitempty"` // RFC 3339, UTC
 	ValidUntil  string            `json:"valid_until,omitempty"`
+	Compact     *CompactRef       `json:"compact,omitempty"` // absent: the law alone decided
+	// DecidedBy is the participant that decided both sides' law and signed
+	// alone, because the other one speaks the Dataspace Protocol only. Empty:
+	// each side decided and signed.
+	DecidedBy string `json:"decided_by,omitempty"`
 }
 
 // Approval is the act of a person (or of an authority, through one) without
@@ -94,6 +125,8 @@ type Approval struct {
 	Note      string      `json:"note,omitempty"`
 	Time      string      `json:"time"` // RFC 3339, UTC
 	Receipt   *ReceiptRef `json:"receipt,omitempty"`
+	// Signed is the document that gives it; absent: the participant's word.
+	Signed *QuotedAnswer `json:"signed,omitempty"`
 }
 
 // Evidence shows that an obligation owed before the transfer was discharged.
@@ -132,20 +165,39 @@ func DecodeAgreement(raw []byte) (SignedAgreement, error) {
 	if err != nil {
 		return a, E(Invalid, "agreement: %w", err)
 	}
-	dec := json.NewDecoder(bytes.NewReader(canon))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&a); err != nil {
+	if err := decodeExactly(canon, &a); err != nil {
 		return a, E(Invalid, "agreement: %w", err)
 	}
 	if a.Body.Version != 1 {
 		return a, E(Invalid, "agreement: version %d is not known, want 1", a.Body.Version)
 	}
-	again, err := Canonical(a)
-	if err != nil {
-		return a, err
-	}
-	if !bytes.Equal(canon, again) { // a member in another letter case, or null where nothing belongs
-		return a, E(Invalid, "agreement: reads back differently: %s", firstDifference(canon, again))
-	}
 	return a, nil
+}
+
+// decodeExactly reads canonical JSON into v, which must hold all of it: what is
+// not known is refused, and so is a member in another letter case, or null
+// where nothing belongs.
+func decodeExactly(canon []byte, v any) error {
+	if err := json.Unmarshal(canon, v); err != nil {
+		return err
+	}
+	again, err := Canonical(v)
+	if err != nil || bytes.Equal(canon, again) {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(canon)) // for its words
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return err
+	}
+	return fmt.Errorf("reads back differently: %s", firstDifference(canon, again))
+}
+
+// CompactRef names the compact that a flow rests on, and its article.
+type CompactRef struct {
+	ID      string   `json:"id"`
+	Version int64    `json:"version"`
+	Digest  string   `json:"digest"` // of the compact's body
+	Article string   `json:"article"`
+	Flags   []string `json:"flags,omitempty"` // deviations that the compact lets pass, for the record
 }

@@ -33,11 +33,14 @@ const (
 	Treaty Side = "treaty"
 )
 
-// Date is a calendar day without a time zone: days since 1970-01-01.
-// The zero Date is 1970-01-01 and stands for "not given".
+// Date is a calendar day without a time zone: 1 is 0001-01-01.
+// The zero Date is no day and stands for "not given".
 type Date int32
 
-const dateLayout = "2006-01-02"
+const (
+	dateLayout = "2006-01-02"
+	unixEpoch  = 719_163 // the Date of 1970-01-01
+)
 
 // ParseDate reads a day written as YYYY-MM-DD.
 func ParseDate(s string) (Date, error) {
@@ -45,17 +48,21 @@ func ParseDate(s string) (Date, error) {
 	if err != nil {
 		return 0, &Error{Kind: Invalid, Msg: fmt.Sprintf("%q is not a date", s), Fix: "write it as YYYY-MM-DD, for example 2026-11-24"}
 	}
-	return DateOf(t), nil
+	d := DateOf(t)
+	if d <= 0 {
+		return 0, &Error{Kind: Invalid, Msg: fmt.Sprintf("%q is before the year 1", s), Fix: "write it as YYYY-MM-DD, for example 2026-11-24"}
+	}
+	return d, nil
 }
 
 // DateOf gives the calendar day of t in t's own location.
 func DateOf(t time.Time) Date {
 	y, m, d := t.Date()
-	return Date(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400)
+	return Date(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix()/86400 + unixEpoch)
 }
 
 // Time is midnight UTC at the start of the day.
-func (d Date) Time() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
+func (d Date) Time() time.Time { return time.Unix((int64(d)-unixEpoch)*86400, 0).UTC() }
 
 // String writes the day as YYYY-MM-DD, or nothing for the zero Date.
 func (d Date) String() string {

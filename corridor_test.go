@@ -147,7 +147,15 @@ func TestDatesAreCalendarDays(t *testing.T) {
 	if got := DateOf(time.Date(2026, 11, 24, 1, 0, 0, 0, almaty)); got != d {
 		t.Errorf("a day is a day where it is counted: %v", got)
 	}
-	for _, bad := range []string{"2026-13-01", "24.11.2026", "", "2026-02-30"} {
+	// The day from which machines count is a day like any other.
+	first, err := ParseDate("1970-01-01")
+	if err != nil || first == 0 || first.String() != "1970-01-01" || first+1 != DateOf(time.Unix(86400, 0).UTC()) || Date(0).String() != "" {
+		t.Errorf("1970-01-01: %d %q %v", first, first, err)
+	}
+	if one, err := ParseDate("0001-01-01"); err != nil || one != 1 || one.String() != "0001-01-01" {
+		t.Errorf("the first day: %d %q %v", one, one, err)
+	}
+	for _, bad := range []string{"0000-12-31", "2026-13-01", "24.11.2026", "", "2026-02-30"} {
 		if _, err := ParseDate(bad); KindOf(err) != Invalid {
 			t.Errorf("%q: %v", bad, err)
 		}
@@ -189,6 +197,36 @@ func TestAnErrorSaysWhatWhereWhyAndFix(t *testing.T) {
 	if E(Invalid, "plain").Unwrap() != nil {
 		t.Error("no cause, no unwrap")
 	}
+}
+
+// TestAnEncodedStatementIsWhatIsReadBack: an issuer goes on with the same
+// statement that everybody else reads.
+func TestAnEncodedStatementIsWhatIsReadBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		st := example()
+		d := rapid.Make[Decision]().Draw(t, "decision")
+		d.Outcome, d.Best, d.Worst, d.ValidUntil = Allow, Allow, Deny, 739_000
+		for i := range d.Matched {
+			d.Matched[i].Outcome, d.Matched[i].SourceOn = Deny, Date(i)
+			for j := range d.Matched[i].Citations {
+				d.Matched[i].Citations[j].Title = Text{EN: "the law " + d.Matched[i].Citations[j].Instrument}
+			}
+		}
+		st.Decision = d.Brief()
+		raw, err := st.Encode()
+		if err != nil {
+			t.Skip(err)
+		}
+		read, err := SignedDecision{Statement: append([]byte(" "), raw...)}.Decode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, errA := Canonical(st) // nil or empty is the same to both
+		got, errB := Canonical(read)
+		if errA != nil || errB != nil || string(got) != string(want) {
+			t.Fatalf("%s where %s was encoded: %v %v", got, want, errA, errB)
+		}
+	})
 }
 
 func TestCanonicalJSON(t *testing.T) {
@@ -280,7 +318,11 @@ func TestClonedFactsAreIndependent(t *testing.T) {
 
 func FuzzCanonical(f *testing.F) {
 	f.Add([]byte(`{"b":[1,"x"],"a":null}`))
+	for _, p := range pieces {
+		f.Add([]byte(p))
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		sameAsReference(t, raw)
 		out, err := Canonicalize(raw)
 		if err != nil {
 			return

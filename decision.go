@@ -101,9 +101,10 @@ type Match struct {
 // Obligation is a duty that comes with an outcome.
 type Obligation struct {
 	ID        string     `json:"id"`
-	Owner     string     `json:"owner"`           // exporter, importer
-	When      string     `json:"when"`            // before, during, after
-	Stage     string     `json:"stage,omitempty"` // data-plane stage that carries it out; empty for organisational duties
+	Owner     string     `json:"owner"`              // exporter, importer
+	When      string     `json:"when"`               // before, during, after
+	Approver  string     `json:"approver,omitempty"` // authority: only its word discharges the duty; empty: the owner's own
+	Stage     string     `json:"stage,omitempty"`    // data-plane stage that carries it out; empty for organisational duties
 	Deadline  string     `json:"deadline,omitempty"`
 	Evidence  string     `json:"evidence,omitempty"` // what discharges it
 	Certain   bool       `json:"certain"`

@@ -3,6 +3,7 @@ package corridor
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -102,3 +103,38 @@ type silent struct{ error }
 
 func (s silent) Error() string { return "" }
 func (s silent) Unwrap() error { return s.error }
+
+// Unreadable is the error for a file that somebody named and that cannot be
+// used, with what to do about it.
+func Unreadable(err error) error {
+	e := &Error{Kind: Invalid, Err: unsaid{err}}
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		e.Where = p.Path
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.Msg, e.Fix = "no such file or directory", "check the path; a relative one starts in the directory where corridor was started"
+	case errors.Is(err, fs.ErrPermission):
+		e.Msg, e.Fix = "may not be read", "check the permissions of the file and of the directories above it"
+	default:
+		return E(Invalid, "%w", err)
+	}
+	return e
+}
+
+// Unwritable is the error for a file that somebody named and that cannot be
+// made.
+func Unwritable(path string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err // the path in it is that of a file on the way
+	}
+	return &Error{Kind: Invalid, Where: path, Msg: "cannot be written", Err: err, Fix: "name a file in a directory that exists and in which you may write"}
+}
+
+// unsaid is a cause that the words of an error have told already.
+type unsaid struct{ cause error }
+
+func (unsaid) Error() string   { return "" }
+func (u unsaid) Unwrap() error { return u.cause }

@@ -1,21 +1,22 @@
 package corridor
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 )
 
 // The kinds of receipt. A receipt is one leaf of a log.
 const (
 	ReceiptDatasetPublished     = "dataset.published"
+	ReceiptDatasetWithdrawn     = "dataset.withdrawn"
 	ReceiptDecision             = "decision"
 	ReceiptRefusal              = "refusal"
-	ReceiptNegotiation          = "negotiation" // a state change without a more telling kind
+	ReceiptNegotiation          = "negotiation"        // a state change without a more telling kind
+	ReceiptApprovalRequested    = "approval.requested" // an authority, or an officer, is asked to sign
 	ReceiptApproval             = "approval"
 	ReceiptAgreement            = "agreement"
+	ReceiptValidation           = "validation"          // of a national signature: stated for the peer, or taken from it
 	ReceiptAgreementSuspended   = "agreement.suspended" // the law no longer permits it
 	ReceiptAgreementResumed     = "agreement.resumed"   // the law permits it again
 	ReceiptTransferRequested    = "transfer.requested"
@@ -23,14 +24,22 @@ const (
 	ReceiptTransferReleased     = "transfer.released"
 	ReceiptTransferReceived     = "transfer.received"
 	ReceiptTransferAcknowledged = "transfer.acknowledged"
+	ReceiptTransferCompleted    = "transfer.completed" // by an operator's word: no bytes are vouched for
 	ReceiptTransferSuspended    = "transfer.suspended"
 	ReceiptTransferTerminated   = "transfer.terminated"
-	ReceiptTaskDone             = "task.done"           // a duty was met, with evidence
-	ReceiptTaskNotApplicable    = "task.not_applicable" // a person says why it does not apply
-	ReceiptTaskEvent            = "task.event"          // something from which a deadline runs
-	ReceiptTaskOverdue          = "task.overdue"        // its last day has passed
-	ReceiptTaskEnded            = "task.ended"          // a term of keeping or waiting is over
+	ReceiptTransferUnconfirmed  = "transfer.unconfirmed" // released, and by Due the consumer has not confirmed the arrival
+	ReceiptTransferDeleted      = "transfer.deleted"     // the copy is gone at the end of its term
+	ReceiptTaskDone             = "task.done"            // a duty was met, with evidence
+	ReceiptTaskNotApplicable    = "task.not_applicable"  // a person says why it does not apply
+	ReceiptTaskEvent            = "task.event"           // something from which a deadline runs
+	ReceiptTaskOverdue          = "task.overdue"         // its last day has passed
+	ReceiptTaskEnded            = "task.ended"           // a term of keeping or waiting is over
 	ReceiptPacksInUse           = "packs.in_use"
+	ReceiptKeysChanged          = "keys.changed" // of the issuer: made, in use, retired or let go
+	ReceiptCompactAdopted       = "compact.adopted"
+	ReceiptCompactWithdrawn     = "compact.withdrawn"
+	ReceiptCorridorSuspended    = "corridor.suspended" // by an order, or by what this node found out
+	ReceiptCorridorResumed      = "corridor.resumed"   // by an order, or because the cause is gone
 	ReceiptAdmin                = "admin"
 )
 
@@ -53,11 +62,15 @@ type Receipt struct {
 	Transfer    string            `json:"transfer,omitempty"` // issuer's own pid
 	State       string            `json:"state,omitempty"`    // state after the event
 	Reason      string            `json:"reason,omitempty"`
+	Due         string            `json:"due,omitempty"` // deadline that was not kept: RFC 3339, UTC
 	Decision    *DecisionDigest   `json:"decision,omitempty"`
 	Digests     map[string]string `json:"digests,omitempty"`     // public digests: "sha256:<hex>"
 	Commitments map[string]string `json:"commitments,omitempty"` // salted: see Commit
 	Prev        string            `json:"prev,omitempty"`        // leaf hash of the issuer's previous receipt on this matter
 	PeerRefs    []ReceiptRef      `json:"peer_refs,omitempty"`   // the peer's receipts that this one answers
+	// PeerCheckpoint is the newest checkpoint of the peer's log that the issuer
+	// has seen, signed by that log: who reads both logs can compare.
+	PeerCheckpoint string `json:"peer_checkpoint,omitempty"`
 }
 
 // ReceiptRef points at a leaf of somebody's log.
@@ -128,17 +141,8 @@ func DecodeReceipt(entry []byte) (Leaf, error) {
 	if err := CheckCanonical(entry); err != nil {
 		return leaf, fmt.Errorf("receipt: %w", err)
 	}
-	dec := json.NewDecoder(bytes.NewReader(entry))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&leaf); err != nil {
+	if err := decodeExactly(entry, &leaf); err != nil {
 		return leaf, E(Invalid, "receipt: %w", err)
-	}
-	again, err := Canonical(leaf)
-	if err != nil {
-		return leaf, err
-	}
-	if !bytes.Equal(entry, again) { // a member in another letter case, or null where nothing belongs
-		return leaf, E(Invalid, "receipt: reads back differently: %s", firstDifference(entry, again))
 	}
 	return leaf, nil
 }

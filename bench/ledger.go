@@ -25,10 +25,10 @@ func (b *bench) ledger() error {
 		writers, each int
 		target        string
 	}{
-		{verify.Ed25519, 1, 2000, "p50 ≤ 2 ms"},
+		{verify.Ed25519, 1, 2000, "p50 ≤ 1 ms"},
 		{verify.SM2, 1, 2000, ""},
-		{verify.Ed25519, 16, 250, ""},
-		{verify.Ed25519, 256, 40, ""},
+		{verify.Ed25519, 16, 2000, "≥ 6,000 receipts/s"},
+		{verify.Ed25519, 256, 400, "≥ 20,000 receipts/s, p99 ≤ 60 ms"},
 	} {
 		took, wall, err := b.appends(c.suite, c.writers, c.each)
 		if err != nil {
@@ -72,12 +72,21 @@ func (b *bench) appends(suite string, writers, each int) ([]time.Duration, time.
 	if err != nil {
 		return nil, 0, err
 	}
+	last := make([]string, writers+1) // of each writer: each names the receipt that its own follows, as an exchange does
 	one := func(writer, i int) (time.Duration, error) {
 		r := corridor.Receipt{Type: corridor.ReceiptNegotiation, Peer: "did:web:gateway.example.com", Negotiation: fmt.Sprintf("urn:uuid:%d-%d", writer, i/4),
 			State: "REQUESTED", Digests: map[string]string{"message": corridor.Digest(fmt.Append(nil, writer, i))}}
 		at := time.Now()
-		err := db.Write(b.ctx, func(tx *store.Tx) error {
-			_, err := log.Append(b.ctx, tx, r, keys.National)
+		if i%4 > 0 {
+			r.Prev = last[writer+1]
+		}
+		e, err := log.Prepare(b.ctx, r, keys.National)
+		if err != nil {
+			return 0, err
+		}
+		last[writer+1] = e.Leaf
+		err = db.Write(b.ctx, func(tx *store.Tx) error {
+			_, err := log.Add(b.ctx, tx, e)
 			return err
 		})
 		return time.Since(at), err

@@ -48,10 +48,17 @@ func sections() []section {
 	return []section{
 		{"law", (*bench).law},
 		{"ledger", (*bench).ledger},
+		{"proof", (*bench).proof},
 		{"node", (*bench).node},
 		{"negotiate", (*bench).negotiate},
+		{"rate", (*bench).rate},
+		{"identity", (*bench).identity},
+		{"catalog", (*bench).catalog},
+		{"endure", (*bench).endure},
+		{"authorise", (*bench).authorise},
 		{"plane", (*bench).plane},
 		{"transfer", (*bench).transfer},
+		{"stop", (*bench).stop},
 		{"scan", (*bench).scan},
 		{"demo", (*bench).demo},
 	}

@@ -22,22 +22,29 @@ var everything = []string{"*"}
 var mayImport = map[string][]string{
 	"corridor":          {},
 	"packs":             {},
-	"verify":            {"corridor"},
+	"schema":            {},
+	"internal/gost":     {}, // arithmetic alone: verify checks GOST offline, and identity signs with it
+	"verify":            {"corridor", "internal/gost"},
 	"internal/store":    {"corridor"},
 	"internal/law":      {"corridor"},
-	"internal/scan":     {"corridor"},
+	"internal/hll":      {},
+	"internal/scan":     {"corridor", "internal/hll"},
 	"internal/paper":    {"corridor", "internal/law"},
-	"internal/dsp":      {"corridor"},
+	"internal/editions": {"corridor", "packs", "internal/law", "internal/store"},
+	"internal/dsp":      {"corridor", "schema"},
 	"internal/plane":    {"corridor"},
 	"internal/console":  {"corridor"},
-	"internal/identity": {"corridor", "verify"},
-	"internal/ledger":   {"corridor", "internal/store", "verify", "internal/identity"},
-	"internal/catalog":  {"corridor", "internal/store", "internal/dsp"},
-	"internal/counter":  {"corridor", "internal/store"},
-	"internal/exchange": {"corridor", "internal/counter", "internal/store", "internal/law", "internal/ledger", "internal/dsp", "internal/catalog", "internal/identity", "verify", "internal/plane"},
-	"internal/server": {"corridor", "verify", "internal/store", "internal/law", "internal/scan", "internal/identity", "internal/dsp",
+	"internal/identity": {"corridor", "verify", "internal/gost"},
+	// Credentials held, asked for and issued are state; identity itself keeps none.
+	"internal/identity/dcp": {"corridor", "verify", "internal/store", "internal/identity"},
+	"internal/ledger":       {"corridor", "internal/store", "verify", "internal/identity"},
+	"internal/catalog":      {"corridor", "internal/store", "internal/dsp"},
+	"internal/counter":      {"corridor", "internal/hll", "internal/store"},
+	"internal/exchange":     {"corridor", "internal/counter", "internal/store", "internal/law", "internal/ledger", "internal/dsp", "internal/catalog", "internal/identity", "verify", "internal/plane"},
+	"internal/server": {"corridor", "verify", "internal/store", "internal/law", "internal/scan", "internal/identity", "internal/identity/dcp", "internal/dsp",
 		"internal/plane", "internal/console", "internal/ledger", "internal/catalog", "internal/exchange"},
 	"cmd/corridor": everything,
+	"conformance":  everything, // makes nodes for public test kits; only a program built with the tag conformance holds it
 	"bench":        everything, // measures the rooms as a program; nobody imports it
 	"test":         {},
 }
@@ -47,12 +54,13 @@ var mayImport = map[string][]string{
 var mayUse = map[string][]string{
 	"corridor": {},
 	"packs":    {},
-	"verify":   {"golang.org/x/mod", "github.com/emmansun/gmsm"},
+	"schema":   {},
+	"verify":   {"golang.org/x/mod", "github.com/emmansun/gmsm", "filippo.io/mldsa"}, // the last is what the standard library has from Go 1.27 on
 }
 
 // helpers are programs that only make files of the repository; they are in
 // nobody's way and nobody imports them.
-var helpers = []string{"cmd/corridor/demodata/generate"}
+var helpers = []string{"cmd/corridor/demodata/generate", "verify/page/gen"}
 
 type listed struct {
 	ImportPath string

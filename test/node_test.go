@@ -51,26 +51,39 @@ type node struct {
 func newNode(t *testing.T, bin, name, country, suite string) *node {
 	t.Helper()
 	addr := freePort(t)
-	n := &node{t: t, bin: bin, dir: filepath.Join(t.TempDir(), name), addr: addr, country: country,
-		did: "did:web:" + strings.ReplaceAll(addr, ":", "%3A")}
-	out := n.run("init", "--dir", n.dir, "--did", n.did, "--jurisdiction", country, "--suite", suite, "--name", name, "--listen", addr)
+	return makeNode(t, bin, name, country, suite, addr, addr)
+}
+
+// makeNode is newNode for a participant that others may reach at another
+// address than the one on which this process listens.
+func makeNode(t *testing.T, bin, name, country, suite, public, listen string) *node {
+	t.Helper()
+	n := &node{t: t, bin: bin, dir: filepath.Join(t.TempDir(), name), addr: listen, country: country,
+		did: "did:web:" + strings.ReplaceAll(public, ":", "%3A")}
+	out := n.run("init", "--dir", n.dir, "--did", n.did, "--jurisdiction", country, "--suite", suite, "--name", name, "--listen", listen)
 	n.vkey = regexp.MustCompile(`--log-key '([^']+)'`).FindStringSubmatch(out)[1]
 	raw, err := os.ReadFile(filepath.Join(n.dir, "admin.token"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	n.token = strings.TrimSpace(string(raw))
-	if n.log, err = os.Create(filepath.Join(t.TempDir(), name+".log")); err != nil {
-		t.Fatal(err)
+	n.openLog(name)
+	return n
+}
+
+// openLog makes the file of what the process says, and sees to its end.
+func (n *node) openLog(name string) {
+	var err error
+	if n.log, err = os.Create(filepath.Join(n.t.TempDir(), name+".log")); err != nil {
+		n.t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	n.t.Cleanup(func() {
 		n.kill()
-		if t.Failed() {
+		if n.t.Failed() {
 			n.tail()
 		}
 		n.log.Close()
 	})
-	return n
 }
 
 // freePort asks the system for a port that nobody uses now.

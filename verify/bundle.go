@@ -22,6 +22,39 @@ type Options struct {
 	// Documents are DID documents got from their owners. A participant who has
 	// one here must have signed with a key of it.
 	Documents map[string][]byte
+	// Without names suites whose signatures are not verified: the check is made
+	// as by a reader who does not know, or may not rely on, their cryptography.
+	// A national signature in one of them then needs a validation.
+	Without []string
+}
+
+// MaxDocument bounds a DID document that a reader brings along.
+const MaxDocument = 1 << 20
+
+// Anchors makes Options of what a reader brought along: a witness policy, or
+// nil, and DID documents got from their owners. What cannot be used is
+// refused, so that nobody believes to have checked against it.
+func Anchors(policy []byte, documents ...[]byte) (Options, error) {
+	opts := Options{Policy: policy, Documents: map[string][]byte{}}
+	if policy != nil {
+		if _, err := ParsePolicy(policy); err != nil {
+			return Options{}, err
+		}
+	}
+	for _, raw := range documents {
+		var doc document
+		if len(raw) > MaxDocument {
+			return Options{}, corridor.E(corridor.Limited, "a DID document of %d bytes is over the limit of %d", len(raw), MaxDocument)
+		}
+		if err := json.Unmarshal(raw, &doc); err != nil {
+			return Options{}, corridor.E(corridor.Invalid, "not a DID document: %w", err)
+		}
+		if _, err := DocumentKeys(doc.ID, raw); err != nil {
+			return Options{}, err
+		}
+		opts.Documents[doc.ID] = raw
+	}
+	return opts, nil
 }
 
 // Bundle checks a bundle: every signature, proof and cross reference in it.
@@ -29,14 +62,22 @@ type Options struct {
 // report says what was asked, what was found, why it matters and what would
 // mend it; docs/bundle-format.md lists them.
 func Bundle(data []byte, opts Options) *Report {
-	c := &checker{opts: opts, keys: map[string]Key{}, logs: map[string]logKey{}, opened: map[string]*opened{}}
-	c.form(data)
+	c := &checker{opts: opts, keys: map[string]Key{}, validators: map[string][]Key{}, logs: map[string]logKey{}, opened: map[string]*opened{}}
+	if !c.form(data) { // nothing was read that could be checked
+		c.rep.finish()
+		return &c.rep
+	}
 	c.trust()
 	c.participants()
 	c.receipts()
 	c.agreement()
 	c.decisions()
+	c.approvals()
+	c.validations()
+	c.byLog()
 	c.references()
+	c.arrivals()
+	c.histories()
 	c.times()
 	c.rep.finish()
 	return &c.rep
@@ -44,17 +85,20 @@ func Bundle(data []byte, opts Options) *Report {
 
 // checker holds what the checks share.
 type checker struct {
-	rep    Report
-	opts   Options
-	file   File
-	policy *Policy
-	keys   map[string]Key    // by DID URL
-	logs   map[string]logKey // by origin
-	opened map[string]*opened
-	list   []receipt
-	agreed *corridor.SignedAgreement
-	body   []byte // canonical agreement body
-	stated []statement
+	rep        Report
+	opts       Options
+	file       File
+	policy     *Policy
+	keys       map[string]Key    // by DID URL
+	validators map[string][]Key  // keys of each side's trust service, by DID
+	nationals  []National        // signatures of the agreement and the decisions
+	logs       map[string]logKey // by origin
+	opened     map[string]*opened
+	list       []receipt
+	agreed     *corridor.SignedAgreement
+	body       []byte // canonical agreement body
+	stated     []statement
+	shown      []Checkpoint // that logs have signed
 }
 
 type logKey struct {
@@ -65,24 +109,31 @@ type logKey struct {
 // receipt is an entry as far as it could be read.
 type receipt struct {
 	FileReceipt
-	name string // for people
-	leaf corridor.Leaf
-	hash tlog.Hash
-	ok   bool // its form is right
-	cosi []time.Time
+	name  string // for people
+	leaf  corridor.Leaf
+	hash  tlog.Hash
+	ok    bool // its form is right
+	byLog bool // its signature is in a suite that is not verified here
+	cosi  []time.Time
 }
 
-func (c *checker) form(data []byte) {
+// form reads the file, and says whether there is something to check.
+func (c *checker) form(data []byte) bool {
 	f, err := decodeFile(data)
+	limited := corridor.KindOf(err) == corridor.Limited
 	c.file = f
 	c.rep.expect("form", "The file is one canonical bundle", err, fmt.Sprintf("%d bytes", len(data)),
 		"a bundle has exactly one spelling, so that any change to it shows", "ask the exporter for the file again, unchanged")
+	if limited {
+		return false
+	}
 	got, err := contentDigest(data)
 	if err == nil && got != f.Digest {
 		err = mismatch("the file says %s, its content gives %s", clip(f.Digest), got)
 	}
 	c.rep.expect("digest", "The file's digest is that of its content", err, f.Digest,
 		"it shows damage in storage or transport", "ask the exporter for the file again")
+	return true
 }
 
 // trust settles which policy and keys the other checks stand on.
@@ -110,6 +161,7 @@ func (c *checker) trust() {
 	} else if err == nil && !p.ForcesOverlap() {
 		c.rep.note("trust.quorum", "The policy asks for witnesses", "two separate sets of honest witnesses could satisfy it, one for each of two histories", "ask for more than half of a group")
 	}
+	c.suites()
 	var unknown []string
 	for _, k := range c.file.Keys {
 		if _, given := c.opts.Documents[k.DID]; !given {
@@ -140,6 +192,9 @@ func (c *checker) participants() {
 			}
 			c.keys[key.ID] = key
 		}
+		if err == nil {
+			c.validators[k.DID] = c.validatorsOf(k.DID, raw)
+		}
 	}
 	for i, l := range c.file.Logs {
 		v, err := LogVerifier(l.VKey)
@@ -164,27 +219,61 @@ func (c *checker) trustsLog(vkey string) bool {
 }
 
 func bothHave(did string, keys []Key, trusted []byte) ([]Key, error) {
-	known, err := DocumentKeys(did, trusted)
+	keys, err := intersect(did, keys, trusted, DocumentKeys)
+	if err == nil && len(keys) == 0 {
+		err = mismatch("no key of the bundle's document is in it")
+	}
+	return keys, err
+}
+
+// intersect leaves the keys that the reader's document has too.
+func intersect(did string, keys []Key, trusted []byte, read func(string, []byte) ([]Key, error)) ([]Key, error) {
+	known, err := read(did, trusted)
 	if err != nil {
 		return nil, err
 	}
-	keys = slices.DeleteFunc(keys, func(k Key) bool {
+	return slices.DeleteFunc(keys, func(k Key) bool {
 		return !slices.ContainsFunc(known, func(t Key) bool { return t.ID == k.ID && t.Equal(k) })
-	})
-	if len(keys) == 0 {
-		return nil, mismatch("no key of the bundle's document is in it")
-	}
-	return keys, nil
+	}), nil
 }
 
-// signed checks a signature that must be by a key of did.
-func (c *checker) signed(did string, msg []byte, s corridor.Signature) error {
+// validatorsOf gives the keys of a side's trust service: those that the
+// reader's document names too, if there is one. None is no failure; what rests
+// on one fails then.
+func (c *checker) validatorsOf(did string, raw []byte) []Key {
+	keys, err := Validators(did, raw)
+	if err != nil {
+		return nil
+	}
+	if trusted, ok := c.opts.Documents[did]; ok {
+		if keys, err = intersect(did, keys, trusted, Validators); err != nil {
+			return nil
+		}
+	}
+	return keys
+}
+
+// keyOf finds the key of a signature that must be by did.
+func (c *checker) keyOf(did string, s corridor.Signature) (Key, error) {
 	if didOf(s.Key) != did || did == "" {
-		return mismatch("it is by key %q, which is not one of %q", clip(s.Key), clip(did))
+		return Key{}, mismatch("it is by key %q, which is not one of %q", clip(s.Key), clip(did))
 	}
 	key, ok := c.keys[s.Key]
 	if !ok {
-		return mismatch("the bundle has no key %q that could sign a statement", clip(s.Key))
+		return Key{}, mismatch("the bundle has no key %q that could sign a statement", clip(s.Key))
+	}
+	return key, nil
+}
+
+// signed checks a signature that must be by a key of did and that nobody
+// vouches for: it is verified here, or it is nothing.
+func (c *checker) signed(did string, msg []byte, s corridor.Signature) error {
+	key, err := c.keyOf(did, s)
+	if err != nil {
+		return err
+	}
+	if c.skips(key.Suite) {
+		return mismatch("it is in %s, which is not verified here", key.Suite)
 	}
 	return key.VerifySignature(msg, s)
 }
@@ -222,17 +311,9 @@ func (c *checker) receipts() {
 // receipt runs all checks of one entry. Those that need a readable form fail
 // without it.
 func (c *checker) receipt(id string, r *receipt) {
-	var err error = mismatch("its form is wrong, see %s.form", id)
-	if r.ok {
-		var body []byte
-		if body, err = corridor.Canonical(r.leaf.Receipt); err == nil {
-			err = c.signed(r.leaf.Receipt.Issuer, body, r.leaf.Signature)
-		}
-	}
-	c.rep.expect(id+".signature", "The issuer's signature on "+r.name, err, r.leaf.Signature.Suite, "it shows who makes the statement", "")
-
+	c.issued(id, r)
+	var err error
 	log, known := c.logs[r.Log]
-	err = nil
 	if !known {
 		err = mismatch("log %q is not one of the bundle's trusted logs", clip(r.Log))
 	} else if log.DID != r.leaf.Receipt.Issuer {
@@ -241,6 +322,29 @@ func (c *checker) receipt(id string, r *receipt) {
 	c.rep.expect(id+".log", "The log of "+r.name+" is its issuer's", err, clip(r.Log), "nobody can be made to say things in somebody else's log", "")
 	c.proof(id, r, log)
 	c.openings(id, r)
+}
+
+// issued checks who makes the statement. Where the issuer's suite is not
+// verified here, its log may speak for it: see byLog.
+func (c *checker) issued(id string, r *receipt) {
+	var err error = mismatch("its form is wrong, see %s.form", id)
+	what := "The issuer's signature on " + r.name
+	if r.ok {
+		var body []byte
+		n := National{Signature: r.leaf.Signature}
+		if body, err = corridor.Canonical(r.leaf.Receipt); err == nil {
+			n.Key, err = c.keyOf(r.leaf.Receipt.Issuer, r.leaf.Signature)
+		}
+		if err == nil && c.skips(n.Key.Suite) {
+			if err = n.Named(); err == nil {
+				r.byLog = true
+				return
+			}
+		} else if err == nil {
+			err = n.Key.VerifySignature(body, r.leaf.Signature)
+		}
+	}
+	c.rep.expect(id+".signature", what, err, r.leaf.Signature.Suite, "it shows who makes the statement", "")
 }
 
 // opened is a checkpoint that several proofs may share.

@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/mod/sumdb/tlog"
 
 	"corridor"
 )
@@ -125,9 +128,14 @@ func quick(data []byte) bool {
 	return len(c.rep.Failed()) == 0
 }
 
-// TestTamperingBehindAFreshDigestIsFoundByTheRightCheck changes one thing and
-// computes the digest anew, as a forger would.
-func TestTamperingBehindAFreshDigestIsFoundByTheRightCheck(t *testing.T) {
+// forgery is one thing changed in a good bundle, and the checks that must find
+// it.
+type forgery struct {
+	change func(s *scene, f *File)
+	want   []string
+}
+
+func forgeries(t testing.TB) map[string]forgery {
 	other := newParty(t, "other.example", Ed25519)
 	edit := func(raw *json.RawMessage, old, new string) {
 		changed := bytes.Replace(*raw, []byte(old), []byte(new), 1)
@@ -143,10 +151,7 @@ func TestTamperingBehindAFreshDigestIsFoundByTheRightCheck(t *testing.T) {
 		}
 		*s = changed
 	}
-	for name, c := range map[string]struct {
-		change func(s *scene, f *File)
-		want   []string
-	}{
+	return map[string]forgery{
 		"the text of a receipt":    {func(s *scene, f *File) { edit(&f.Receipts[2].Leaf, "05:20:00Z", "05:20:01Z") }, []string{"receipt[2].signature", "receipt[2].inclusion", "receipt[5].quotes"}},
 		"the signature of it":      {func(s *scene, f *File) { edit(&f.Receipts[1].Leaf, `"value":"`, `"value":"A`) }, []string{"receipt[1].signature", "receipt[1].inclusion"}},
 		"a receipt left out":       {func(s *scene, f *File) { f.Receipts = slices.Delete(f.Receipts, 2, 3) }, []string{"receipt[4].quotes"}},
@@ -238,7 +243,13 @@ func TestTamperingBehindAFreshDigestIsFoundByTheRightCheck(t *testing.T) {
 		}, []string{"decision[2].signature"}},
 		"the time of the export": {func(s *scene, f *File) { f.About.At = "2026-11-24T04:00:00Z" }, []string{"times"}},
 		"no time of the export":  {func(s *scene, f *File) { f.About.At = "" }, []string{"times"}},
-	} {
+	}
+}
+
+// TestTamperingBehindAFreshDigestIsFoundByTheRightCheck changes one thing and
+// computes the digest anew, as a forger would.
+func TestTamperingBehindAFreshDigestIsFoundByTheRightCheck(t *testing.T) {
+	for name, c := range forgeries(t) {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
 			c.change(s, &s.file)
@@ -276,9 +287,27 @@ func rekey(t testing.TB, p, other *party) json.RawMessage {
 	return q.document()
 }
 
-// TestAStoryThatCannotBeTrueIsFound: everything is signed, logged and
-// cosigned properly, but what is said does not fit together.
-func TestAStoryThatCannotBeTrueIsFound(t *testing.T) {
+// lie is a bundle that is signed properly and cannot be true.
+type lie struct {
+	agree func(s *scene) func(*corridor.Agreement)
+	tell  func(*story)
+	want  string
+}
+
+func (c lie) told(t testing.TB) *scene {
+	s := newScene(t)
+	if c.agree != nil {
+		s.agree(t, c.agree(s))
+	}
+	s.build(t, func(st *story) {
+		if c.tell != nil {
+			c.tell(st)
+		}
+	})
+	return s
+}
+
+func lies(t testing.TB) map[string]lie {
 	set := func(m map[string]string, k, v string) map[string]string {
 		out := map[string]string{k: v}
 		for n, o := range m {
@@ -288,11 +317,7 @@ func TestAStoryThatCannotBeTrueIsFound(t *testing.T) {
 		}
 		return out
 	}
-	for name, c := range map[string]struct {
-		agree func(s *scene) func(*corridor.Agreement)
-		tell  func(*story)
-		want  string
-	}{
+	return map[string]lie{
 		"another leaf is quoted": {nil, func(s *story) {
 			s.requote = func(r corridor.ReceiptRef) corridor.ReceiptRef { r.Leaf = corridor.LeafHash([]byte("x")); return r }
 		}, "receipt[5].quotes"},
@@ -359,20 +384,37 @@ func TestAStoryThatCannotBeTrueIsFound(t *testing.T) {
 				a.Decisions[0] = s.decision(t, s.cn, func(d *corridor.DecisionStatement) { d.Decision.Side = corridor.Export; d.Decision.Jurisdiction = "XX" })
 			}
 		}, nil, "decision[0].flow"},
+		"the checkpoint shown is not the peer's": {nil, func(s *story) { s.received.PeerCheckpoint = "x" }, "receipt[5].seen"},
+		"the checkpoint shown is signed by nobody": {nil, func(s *story) {
+			s.received.PeerCheckpoint = "cn.example/log\n1\n" + tlog.Hash{}.String() + "\n\n— x AAAAAAAA\n"
+		}, "receipt[5].seen"},
+		"the checkpoint shown is of another tree": {nil, func(s *story) {
+			p := newParty(t, "cn.example", SM2)
+			for range 4 {
+				p.log(t, corridor.Receipt{Type: corridor.ReceiptAdmin, Time: "2026-11-24T05:00:00Z"})
+			}
+			s.received.PeerCheckpoint, s.received.Peer = string(p.checkpoint(t)), p.did
+		}, "logs[0].one_history"},
+		"the checkpoint shown is of a third party": {nil, func(s *story) {
+			p := newParty(t, "other.example", Ed25519)
+			s.received.PeerCheckpoint = string(p.checkpoint(t))
+		}, "receipt[5].seen"},
+		"the checkpoint shown is the own log's": {nil, func(s *story) {
+			p := newParty(t, "kz.example", Ed25519)
+			s.received.PeerCheckpoint, s.received.Peer = string(p.checkpoint(t)), "did:web:cn.example"
+		}, "receipt[5].seen"},
 		"an agreement without a log": {func(s *scene) func(*corridor.Agreement) {
 			return func(a *corridor.Agreement) { delete(a.Logs, s.kz.did) }
 		}, nil, "anchors.logs"},
-	} {
+	}
+}
+
+// TestAStoryThatCannotBeTrueIsFound: everything is signed, logged and
+// cosigned properly, but what is said does not fit together.
+func TestAStoryThatCannotBeTrueIsFound(t *testing.T) {
+	for name, c := range lies(t) {
 		t.Run(name, func(t *testing.T) {
-			s := newScene(t)
-			if c.agree != nil {
-				s.agree(t, c.agree(s))
-			}
-			s.build(t, func(st *story) {
-				if c.tell != nil {
-					c.tell(st)
-				}
-			})
+			s := c.told(t)
 			rep := Bundle(s.bytes(t), Options{})
 			if got := failing(rep); rep.OK || !slices.Contains(got, c.want) {
 				t.Errorf("%s did not fail; these did: %v", c.want, got)
@@ -431,8 +473,20 @@ func TestWhatIsMissingWithoutBeingWrongIsNoted(t *testing.T) {
 	}
 }
 
+func TestAReceiptThatShowsThePeersCheckpointHolds(t *testing.T) {
+	s := newScene(t)
+	s.build(t, func(st *story) {
+		before := newParty(t, "cn.example", SM2)
+		st.received.PeerCheckpoint, st.received.Peer = string(before.checkpoint(t)), before.did // of the empty tree
+	})
+	rep := Bundle(s.bytes(t), Options{})
+	if !rep.OK || !slices.ContainsFunc(rep.Checks, func(c Check) bool { return c.ID == "receipt[5].seen" }) || !slices.ContainsFunc(rep.Checks, func(c Check) bool { return c.ID == "logs[0].one_history" }) {
+		t.Error(rep.Summary, failing(rep))
+	}
+}
+
 func TestABundleOfEachSuite(t *testing.T) {
-	for _, suite := range []string{Ed25519, P256, SM2} {
+	for _, suite := range Suites() {
 		s := newScene(t)
 		s.cn = newParty(t, "cn.example", suite)
 		s.agree(t, func(*corridor.Agreement) {})
@@ -462,6 +516,37 @@ func TestTooMuchIsRefused(t *testing.T) {
 	raw := bytes.Replace(s.bytes(t), []byte(`"corridor_bundle":1`), []byte(`"corridor_bundle":2`), 1)
 	if rep := Bundle(raw, Options{}); !slices.Contains(failing(rep), "form") {
 		t.Error(rep.Summary)
+	}
+}
+
+// A few bytes of text become many of memory when they are read: what holds too
+// much is refused before.
+func TestTooManyPartsAreRefusedBeforeTheyTakeMemory(t *testing.T) {
+	many := strings.Repeat("{},", 500_000) + "{}"
+	few := "{" + strings.TrimSuffix(strings.Repeat(`"openings":[`+strings.Repeat("{},", maxList-2)+"{}],", 250), ",") + "}"
+	for name, text := range map[string]string{
+		"receipts":       `{"receipts":[` + many + `]}`,
+		"keys":           `{"keys":[` + many + `]}`,
+		"unknown":        `{"x":{"y":[` + many + `]}}`,
+		"no JSON at all": strings.Repeat(",", 1_000_000),
+		"deep":           strings.Repeat("[", 1_000_000),
+		"many lists":     `{"receipts":[` + few + `]}`,
+		"in quotes":      `{"\\\"":[` + many + `]}`,
+	} {
+		var before, after runtime.MemStats
+		data := []byte(text)
+		runtime.ReadMemStats(&before)
+		rep := Bundle(data, Options{})
+		runtime.ReadMemStats(&after)
+		if failed := failing(rep); len(rep.Checks) != 1 || !slices.Equal(failed, []string{"form"}) || rep.OK {
+			t.Errorf("%s: %v", name, failed)
+		}
+		if used := after.TotalAlloc - before.TotalAlloc; used > 1<<20 {
+			t.Errorf("%s: %d bytes for %d", name, used, len(data))
+		}
+	}
+	if err := bounded([]byte(`{"a":"[[{,,,` + strings.Repeat(",", maxList) + `","b":[1,2]}`)); err != nil {
+		t.Errorf("what stands in quotes counts: %v", err)
 	}
 }
 

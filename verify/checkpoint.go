@@ -1,18 +1,12 @@
 package verify
 
 import (
-	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
-	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -20,8 +14,9 @@ import (
 	"corridor"
 )
 
-// MaxCheckpoint bounds one signed checkpoint with its cosignatures.
-const MaxCheckpoint = 64 << 10
+// MaxCheckpoint bounds one signed checkpoint with its cosignatures: 38 of
+// ML-DSA-44. C2SP signed-note wants room for 16 of nearly 5 kB.
+const MaxCheckpoint = 128 << 10
 
 // Checkpoint is the body of a C2SP tlog-checkpoint.
 type Checkpoint struct {
@@ -89,118 +84,6 @@ func parseHash(s string) (tlog.Hash, error) {
 	}
 	copy(h[:], b)
 	return h, nil
-}
-
-// The signature types of vkeys that Corridor knows (C2SP signed-note).
-const (
-	algEd25519     = 0x01 // a log's signature
-	algCosignature = 0x04 // a witness's timestamped cosignature
-)
-
-// splitVKey takes "name+hash+key" apart and checks the hash.
-func splitVKey(vkey string, alg byte) (name string, id uint32, key ed25519.PublicKey, err error) {
-	bad := func(why string) (string, uint32, ed25519.PublicKey, error) {
-		return "", 0, nil, &corridor.Error{Kind: corridor.Invalid, Msg: fmt.Sprintf("%.120q is not a usable vkey: %s", vkey, why), Why: "C2SP signed-note",
-			Fix: "copy the whole name+hash+key text from the log's or witness's operator"}
-	}
-	name, rest, ok := strings.Cut(vkey, "+")
-	hash, key64, ok2 := strings.Cut(rest, "+")
-	if !ok || !ok2 || !validName(name) {
-		return bad("it has not the form name+hash+key")
-	}
-	raw, err := base64.StdEncoding.DecodeString(key64)
-	if err != nil || len(raw) == 0 || base64.StdEncoding.EncodeToString(raw) != key64 {
-		return bad("the key is not base64")
-	}
-	if raw[0] != alg || len(raw) != 1+ed25519.PublicKeySize {
-		return bad(fmt.Sprintf("the key is of type %#02x, wanted %#02x with 32 bytes", raw[0], alg))
-	}
-	id = keyID(name, raw)
-	if hash != fmt.Sprintf("%08x", id) {
-		return bad("its hash does not belong to its name and key")
-	}
-	return name, id, ed25519.PublicKey(raw[1:]), nil
-}
-
-func validName(name string) bool {
-	return name != "" && utf8.ValidString(name) && !strings.ContainsFunc(name, unicode.IsSpace) && !strings.Contains(name, "+")
-}
-
-func keyID(name string, key []byte) uint32 {
-	h := sha256.New()
-	h.Write([]byte(name))
-	h.Write([]byte{'\n'})
-	h.Write(key)
-	return binary.BigEndian.Uint32(h.Sum(nil))
-}
-
-func formatVKey(name string, alg byte, key ed25519.PublicKey) string {
-	raw := append([]byte{alg}, key...)
-	return fmt.Sprintf("%s+%08x+%s", name, keyID(name, raw), base64.StdEncoding.EncodeToString(raw))
-}
-
-// LogVKey writes the verifier key of a log: its origin and Ed25519 key.
-func LogVKey(origin string, key ed25519.PublicKey) string {
-	return formatVKey(origin, algEd25519, key)
-}
-
-// WitnessVKey writes the verifier key of a witness that makes Ed25519
-// cosignatures.
-func WitnessVKey(name string, key ed25519.PublicKey) string {
-	return formatVKey(name, algCosignature, key)
-}
-
-// LogVerifier checks a log's own signature on its checkpoints.
-func LogVerifier(vkey string) (note.Verifier, error) {
-	name, id, key, err := splitVKey(vkey, algEd25519)
-	if err != nil {
-		return nil, err
-	}
-	return &verifier{name, id, func(msg, sig []byte) bool { return len(sig) == ed25519.SignatureSize && ed25519.Verify(key, msg, sig) }}, nil
-}
-
-// WitnessVerifier checks a witness's cosignature/v1 on a checkpoint.
-func WitnessVerifier(vkey string) (note.Verifier, error) {
-	name, id, key, err := splitVKey(vkey, algCosignature)
-	if err != nil {
-		return nil, err
-	}
-	return &verifier{name, id, func(msg, sig []byte) bool {
-		if len(sig) != 8+ed25519.SignatureSize {
-			return false
-		}
-		t := binary.BigEndian.Uint64(sig)
-		return t <= math.MaxInt64 && ed25519.Verify(key, CosignedMessage(int64(t), string(msg)), sig[8:])
-	}}, nil
-}
-
-type verifier struct {
-	name  string
-	id    uint32
-	check func(msg, sig []byte) bool
-}
-
-func (v *verifier) Name() string                { return v.name }
-func (v *verifier) KeyHash() uint32             { return v.id }
-func (v *verifier) Verify(msg, sig []byte) bool { return v.check(msg, sig) }
-
-// CosignedMessage is what a witness signs for a checkpoint text at a time in
-// seconds since 1970 (C2SP tlog-cosignature, Ed25519).
-func CosignedMessage(unix int64, checkpoint string) []byte {
-	return fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", unix, checkpoint)
-}
-
-// CosignatureTime reads the time of a cosignature.
-func CosignatureTime(s note.Signature) (time.Time, error) {
-	raw, err := base64.StdEncoding.DecodeString(s.Base64)
-	if err != nil || len(raw) < 12 {
-		return time.Time{}, corridor.E(corridor.Invalid, "the cosignature of %s has no time", s.Name)
-	}
-	t := binary.BigEndian.Uint64(raw[4:])
-	if t > 1<<40 { // year 36812: not a time
-		return time.Time{}, corridor.E(corridor.Invalid, "the cosignature of %s has no plausible time", s.Name)
-	}
-	return time.Unix(int64(t), 0).UTC(), nil
 }
 
 // OriginID is the name under which a witness serves the checkpoint of a log to

@@ -13,6 +13,10 @@ const (
 	MaxBundle   = 64 << 20
 	maxReceipts = 10_000
 	maxParties  = 100
+
+	maxList   = maxReceipts // parts of one list or object
+	maxValues = 2_000_000   // parts of all of them
+	maxDepth  = 64
 )
 
 // File is a bundle: one canonical JSON file with everything that is needed to
@@ -26,7 +30,10 @@ type File struct {
 	Logs      []FileLog                 `json:"logs"`
 	Policy    string                    `json:"policy"` // tlog-policy text
 	Receipts  []FileReceipt             `json:"receipts"`
-	Digest    string                    `json:"digest"` // of the canonical form without this member
+	// Validations of national signatures, of both sides; absent where neither
+	// side needed one.
+	Validations []corridor.SignedValidation `json:"validations,omitempty"`
+	Digest      string                      `json:"digest"` // of the canonical form without this member
 }
 
 // About says where a bundle comes from. Nothing in it is trusted.
@@ -111,12 +118,46 @@ func contentDigest(raw []byte) (string, error) {
 	return corridor.Digest(rest), nil
 }
 
+// bounded counts the parts of a text before any of them takes memory: a list
+// of empty objects grows a hundredfold when it is read. What it lets through
+// need not be JSON.
+func bounded(text []byte) error {
+	var parts [maxDepth + 1]int
+	depth, all := 0, 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			for i++; i < len(text) && text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			if depth++; depth > maxDepth {
+				return corridor.E(corridor.Limited, "the bundle is nested deeper than %d levels", maxDepth)
+			}
+			parts[depth] = 0
+		case '}', ']':
+			depth = max(0, depth-1)
+		case ',':
+			all++
+			if parts[depth]++; parts[depth] >= maxList || all >= maxValues {
+				return corridor.E(corridor.Limited, "the bundle holds a list or an object of more than %d parts, or more than %d in all", maxList, maxValues)
+			}
+		}
+	}
+	return nil
+}
+
 // decodeFile reads a bundle strictly. The file is returned as far as it could
 // be read, so that the other checks can say more.
 func decodeFile(data []byte) (File, error) {
 	var f File
 	if len(data) > MaxBundle {
 		return f, corridor.E(corridor.Limited, "a bundle of %d bytes is over the limit of %d", len(data), MaxBundle)
+	}
+	if err := bounded(data); err != nil {
+		return f, err
 	}
 	canon, err := corridor.Canonicalize(data)
 	if err != nil {
@@ -125,8 +166,8 @@ func decodeFile(data []byte) (File, error) {
 	if err := json.Unmarshal(canon, &f); err != nil {
 		return f, corridor.E(corridor.Invalid, "not a bundle: %w", err)
 	}
-	if len(f.Receipts) > maxReceipts || len(f.Keys) > maxParties || len(f.Logs) > maxParties || len(f.Decisions) > maxParties {
-		return File{}, corridor.E(corridor.Limited, "the bundle holds more than %d receipts or %d keys, logs or decisions", maxReceipts, maxParties)
+	if len(f.Receipts) > maxReceipts || len(f.Keys) > maxParties || len(f.Logs) > maxParties || len(f.Decisions) > maxParties || len(f.Validations) > maxParties {
+		return File{}, corridor.E(corridor.Limited, "the bundle holds more than %d receipts or %d keys, logs, decisions or validations", maxReceipts, maxParties)
 	}
 	if !bytes.Equal(canon, data) {
 		return f, corridor.CheckCanonical(data)

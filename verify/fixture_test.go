@@ -10,13 +10,17 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math/big"
+	"strings"
 	"testing"
 
+	"filippo.io/mldsa"
 	"github.com/emmansun/gmsm/sm2"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"corridor"
+	"corridor/internal/gost"
 )
 
 // party is a participant that signs in some suite and keeps a log in memory.
@@ -57,6 +61,9 @@ func newParty(t testing.TB, name, suite string) *party {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if n := elliptic.P256().Params().N; new(big.Int).Lsh(s, 1).Cmp(n) > 0 {
+				s.Sub(n, s)
+			}
 			out := make([]byte, 64)
 			r.FillBytes(out[:32])
 			s.FillBytes(out[32:])
@@ -70,6 +77,30 @@ func newParty(t testing.TB, name, suite string) *party {
 		public = &key.PublicKey
 		p.sign = func(msg []byte) []byte {
 			sig, err := key.Sign(rand.Reader, msg, crypto.SignerOpts(sm2.DefaultSM2SignerOpts))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return sig
+		}
+	case GOST256, GOST512:
+		c := gost.CurveByName(suites()[3].crvs[0])
+		if suite == GOST512 {
+			c = gost.CurveByName(suites()[4].crvs[0])
+		}
+		key, err := gost.GenerateKey(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		public = &key.PublicKey
+		p.sign = key.Sign
+	case MLDSA44:
+		key, err := mldsa.GenerateKey(mldsa.MLDSA44())
+		if err != nil {
+			t.Fatal(err)
+		}
+		public = key.Public()
+		p.sign = func(msg []byte) []byte {
+			sig, err := key.Sign(nil, msg, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -153,7 +184,39 @@ func (p *party) logSigner(t testing.TB) note.Signer {
 
 const signedAt = 1_795_500_000 // 2026-11-24 around 06:00 UTC
 
+// postQuantum is the ML-DSA-44 key of a witness whose name ends in .pq.
+func postQuantum(name string) *mldsa.PrivateKey {
+	key, err := mldsa.NewPrivateKey(mldsa.MLDSA44(), seeded(name).Seed())
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// treeSigner makes ML-DSA-44 cosignatures.
+type treeSigner struct {
+	note.Verifier
+	key  *mldsa.PrivateKey
+	unix int64
+}
+
+func (s treeSigner) Sign(text []byte) ([]byte, error) {
+	c, err := ParseCheckpoint(string(text))
+	if err != nil {
+		return nil, err
+	}
+	msg, err := CosignedTree(s.Name(), s.unix, c)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := s.key.Sign(nil, msg, nil)
+	return append(binary.BigEndian.AppendUint64(nil, uint64(s.unix)), sig...), err
+}
+
 func witnessKey(name string) string {
+	if strings.HasSuffix(name, ".pq") {
+		return WitnessVKeyMLDSA(name, postQuantum(name).PublicKey())
+	}
 	return WitnessVKey(name, seeded(name).Public().(ed25519.PublicKey))
 }
 
@@ -161,6 +224,9 @@ func witnessSigner(t testing.TB, name string) note.Signer {
 	v, err := WitnessVerifier(witnessKey(name))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if strings.HasSuffix(name, ".pq") {
+		return treeSigner{v, postQuantum(name), signedAt}
 	}
 	return noteSigner{v, seeded(name), signedAt}
 }
@@ -247,6 +313,8 @@ type story struct {
 	released, received, acknowledged corridor.Receipt
 	requote                          func(corridor.ReceiptRef) corridor.ReceiptRef // what received quotes
 	witnesses                        []string
+	missing                          *corridor.Receipt // that the arrival was not confirmed; nil: it was
+	approved                         corridor.Receipt  // by cn; without a type there is none
 }
 
 // build writes both logs and the file.
@@ -282,9 +350,21 @@ func (s *scene) build(t testing.TB, change func(*story)) {
 	}
 	change(st)
 	st.released.Prev = s.cn.log(t, st.decided).Leaf
+	if st.approved.Type != "" {
+		s.cn.log(t, st.approved)
+	}
 	st.released.Prev = s.cn.log(t, st.agreed[0]).Leaf
 	s.kz.log(t, st.agreed[1])
 	rel := s.cn.log(t, st.released)
+	if m := st.missing; m != nil {
+		if m.Digests == nil {
+			m.Digests = map[string]string{corridor.DigestContent: content[corridor.DigestContent], corridor.DigestReleased: rel.Leaf}
+		}
+		at := s.cn.log(t, *m)
+		if st.acknowledged.Digests == nil {
+			st.acknowledged.Digests = map[string]string{corridor.DigestUnconfirmed: at.Leaf}
+		}
+	}
 	if st.received.PeerRefs == nil {
 		st.received.PeerRefs = []corridor.ReceiptRef{st.requote(rel)}
 	}

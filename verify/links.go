@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,23 +23,50 @@ func (c *checker) agreement() {
 		return // the checks below would repeat this failure
 	}
 	c.agreed, c.body = &a, members(c.file.Agreement)["body"]
-	for _, side := range []struct{ id, did string }{{"provider", a.Body.Provider.DID}, {"consumer", a.Body.Consumer.DID}} {
+	c.alone(a.Body)
+	signers := 0
+	for _, side := range []struct{ id, did, other string }{{"provider", a.Body.Provider.DID, a.Body.Consumer.DID}, {"consumer", a.Body.Consumer.DID, a.Body.Provider.DID}} {
+		if by := a.Body.DecidedBy; by != "" && by != side.did {
+			continue
+		}
+		signers++
 		var err error = mismatch("there is no signature by %q", clip(side.did))
+		var how known
 		for _, s := range a.Signatures {
 			if didOf(s.Key) == side.did {
-				err = c.signed(side.did, c.body, s)
+				how, err = c.national(National{Object: corridor.ObjectAgreement, Agreement: a.Body.ID, Signer: side.did, For: side.other, Text: c.body, Signature: s})
 				if err != nil {
 					break
 				}
 			}
 		}
-		c.rep.expect("agreement."+side.id, "The "+side.id+" has signed the agreement", err, clip(side.did), "an agreement binds whoever signed it", "")
+		c.signature("agreement."+side.id, "The "+side.id+" has signed the agreement", clip(side.did), "an agreement binds whoever signed it", how, err)
 	}
-	if len(a.Signatures) != 2 {
+	if len(a.Signatures) != signers {
 		c.rep.fail("agreement.others", "Each party has signed the agreement once, and nobody else", mismatch("there are %d signatures", len(a.Signatures)), "", "")
 	}
 	c.agreementReceipts(corridor.Digest(c.body))
 	c.agreementAnchors(a.Body)
+}
+
+// alone: where one side decided both and signed alone, the reader is told at
+// once what that does and does not show.
+func (c *checker) alone(a corridor.Agreement) {
+	if a.DecidedBy == "" {
+		return
+	}
+	other := a.Consumer.DID
+	if a.DecidedBy == other {
+		other = a.Provider.DID
+	}
+	var err error
+	if a.DecidedBy != a.Provider.DID && a.DecidedBy != a.Consumer.DID {
+		err = mismatch("%q is no party to the agreement", clip(a.DecidedBy))
+	}
+	c.rep.expect("agreement.alone", "Who decided both sides is a party", err, clip(a.DecidedBy), "a stranger cannot bind anybody", "")
+	c.rep.note(oneSided, "Each side decided its own law and signed",
+		fmt.Sprintf("%s decided both sides and signed alone: %s speaks the Dataspace Protocol only", clip(a.DecidedBy), clip(other)),
+		"ask "+clip(other)+" for its own word on the agreement and on its law")
 }
 
 // agreementReceipts: both sides logged this very agreement.
@@ -63,7 +91,7 @@ func (c *checker) agreementReceipts(digest string) {
 	}
 	c.rep.expect("agreement.receipts", what, err, digest, "otherwise the text could have been exchanged later", "export the receipts of the agreement with it")
 	for _, p := range []corridor.Participant{c.agreed.Body.Provider, c.agreed.Body.Consumer} {
-		if err == nil && !by[p.DID] {
+		if err == nil && !by[p.DID] && (c.agreed.Body.DecidedBy == "" || c.agreed.Body.DecidedBy == p.DID) {
 			c.rep.note("agreement.both", "Both sides have logged the agreement", "there is no such receipt by "+clip(p.DID), "ask that side for its receipt")
 		}
 	}
@@ -121,10 +149,15 @@ func (c *checker) decisions() {
 		if err == nil {
 			err = cerr
 		}
+		var how known
 		if err == nil {
-			err = c.signed(d.Issuer, raw, s.Signature)
+			other := d.Consumer
+			if d.Issuer == d.Consumer {
+				other = d.Provider
+			}
+			how, err = c.national(National{Object: corridor.ObjectDecision, Signer: d.Issuer, For: other, Text: raw, Signature: s.Signature})
 		}
-		c.rep.expect(id+".signature", "The signature on "+name, err, clip(d.Issuer), "each side answers for its own law", "")
+		c.signature(id+".signature", "The signature on "+name, clip(d.Issuer), "each side answers for its own law", how, err)
 		if err == nil {
 			c.stated = append(c.stated, statement{d, corridor.Digest(raw)})
 		}
@@ -141,13 +174,23 @@ func (c *checker) decisions() {
 func sameFlow(d corridor.DecisionStatement, a corridor.Agreement) error {
 	side := a.Provider
 	want := corridor.Export
-	if d.Issuer == a.Consumer.DID && d.Decision.Side == corridor.Import {
+	if (d.Issuer == a.Consumer.DID || a.DecidedBy != "") && d.Decision.Side == corridor.Import {
 		side, want = a.Consumer, corridor.Import
 	}
+	instead := ""
+	if a.DecidedBy != "" && a.DecidedBy != side.DID {
+		instead = side.DID
+	}
+	decider := side.DID
+	if instead != "" {
+		decider = a.DecidedBy
+	}
 	switch {
+	case d.InsteadOf != instead:
+		return mismatch("it says that it was decided in the place of %q, where %q belongs", clip(d.InsteadOf), clip(instead))
 	case d.Provider != a.Provider.DID || d.Consumer != a.Consumer.DID || d.Dataset != a.Dataset:
 		return mismatch("it is about %q from %q to %q", clip(d.Dataset), clip(d.Provider), clip(d.Consumer))
-	case d.Issuer != side.DID || d.Decision.Side != want:
+	case d.Issuer != decider || d.Decision.Side != want:
 		return mismatch("the %s side is decided by %q", clip(string(d.Decision.Side)), clip(d.Issuer))
 	case d.Decision.Jurisdiction != side.Jurisdiction:
 		return mismatch("it is under the law of %q, the participant is established in %q", clip(d.Decision.Jurisdiction), clip(side.Jurisdiction))
@@ -230,8 +273,64 @@ func (c *checker) references() {
 			corridor.DigestDIDDocument: docs[in.Issuer],
 		})
 		c.quotes(id, r, byPlace, byLeaf)
+		c.seen(id, r)
 		if p := byLeaf[in.Prev]; in.Prev != "" && p != nil && (p.Log != r.Log || p.Index >= r.Index) {
 			c.rep.fail(id+".previous", "The order of "+r.name, mismatch("it continues an entry that comes later or is of another log"), "", "")
+		}
+	}
+}
+
+// seen checks the checkpoint of the peer's log that a receipt shows, and keeps
+// it for histories.
+func (c *checker) seen(id string, r *receipt) {
+	text := r.leaf.Receipt.PeerCheckpoint
+	if text == "" {
+		return
+	}
+	var err error
+	n, err := unsigned([]byte(text))
+	var shown Checkpoint
+	if err == nil {
+		shown, err = ParseCheckpoint(n.Text)
+	}
+	if log, known := c.logs[shown.Origin]; err == nil && known {
+		if log.DID != r.leaf.Receipt.Peer {
+			err = mismatch("the log %q is not that of %q", clip(shown.Origin), clip(r.leaf.Receipt.Peer))
+		} else if _, _, err = OpenCheckpoint([]byte(text), log.verifier); err == nil {
+			c.shown = append(c.shown, shown)
+		}
+	} else if err == nil {
+		err = mismatch("the bundle has no log %q", clip(shown.Origin))
+	}
+	c.rep.expect(id+".seen", "The checkpoint of the peer's log that "+r.name+" shows", err, fmt.Sprintf("%d entries", shown.Size), "each side binds the other's history in its own log", "")
+}
+
+// histories looks for two trees of one size among all checkpoints that a log
+// has signed: no log may sign both. Trees of different sizes are compared by
+// whoever can ask the log; evidence of it is a file of its own.
+func (c *checker) histories() {
+	for _, o := range c.opened {
+		if o.textErr == nil && o.logErr == nil {
+			c.shown = append(c.shown, o.c)
+		}
+	}
+	slices.SortFunc(c.shown, func(a, b Checkpoint) int { return cmp.Compare(a.Size, b.Size) }) // one order, one report
+	for i, l := range c.file.Logs {
+		var last *Checkpoint
+		var err error
+		n := 0
+		for k, s := range c.shown {
+			if s.Origin != l.Origin {
+				continue
+			}
+			if n++; err == nil && last != nil && last.Size == s.Size && last.Root != s.Root {
+				err = mismatch("it has signed two different trees of %d entries", s.Size)
+			}
+			last = &c.shown[k]
+		}
+		if n > 1 {
+			c.rep.expect(fmt.Sprintf("logs[%d].one_history", i), "No two checkpoints of the log of "+clip(l.DID)+" are of different trees of one size", err, fmt.Sprintf("%d checkpoints", n),
+				"a log keeps one history: who signs two has told two parties different things", "")
 		}
 	}
 }
@@ -258,6 +357,9 @@ func (c *checker) bound(id string, r *receipt, have map[string]string) {
 func (c *checker) quotes(id string, r *receipt, byPlace map[corridor.ReceiptRef]*receipt, byLeaf map[string]*receipt) {
 	in := r.leaf.Receipt
 	answers := map[string]string{corridor.ReceiptTransferReceived: corridor.ReceiptTransferReleased, corridor.ReceiptTransferAcknowledged: corridor.ReceiptTransferReceived}[in.Type]
+	if c.agreed != nil && c.agreed.Body.DecidedBy == in.Issuer {
+		answers = "" // the peer writes no log that could be quoted
+	}
 	if len(in.PeerRefs) == 0 && answers == "" {
 		return
 	}

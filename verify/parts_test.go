@@ -29,7 +29,7 @@ import (
 
 func TestEverySuiteVerifiesItsOwnAndNothingElse(t *testing.T) {
 	msg := []byte("an agreement")
-	for _, suite := range []string{Ed25519, P256, SM2} {
+	for _, suite := range Suites() {
 		p := newParty(t, "a.example", suite)
 		sig := p.sign(msg)
 		if err := p.key.Verify(msg, sig); err != nil {
@@ -53,7 +53,7 @@ func TestEverySuiteVerifiesItsOwnAndNothingElse(t *testing.T) {
 		if p.key.Verify([]byte("another agreement"), sig) == nil || p.key.Verify(msg, nil) == nil || p.key.Verify(msg, append(sig, 0)) == nil {
 			t.Errorf("%s accepts what is not signed", suite)
 		}
-		for _, other := range []string{Ed25519, P256, SM2} {
+		for _, other := range Suites() {
 			if other != suite && newParty(t, "a.example", other).key.Verify(msg, sig) == nil {
 				t.Errorf("a %s signature passes as %s", suite, other)
 			}

@@ -3,11 +3,13 @@ package verify
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"filippo.io/mldsa"
 	"golang.org/x/mod/sumdb/note"
 
 	"corridor"
@@ -48,6 +50,15 @@ type PolicyWitness struct {
 
 // Verifier checks the witness's cosignatures.
 func (w PolicyWitness) Verifier() note.Verifier { return w.verifier }
+
+// MaxLine is the length of the witness's cosignature line, in bytes.
+func (w PolicyWitness) MaxLine() int {
+	size := ed25519.SignatureSize
+	if k, err := splitVKey(w.VKey, algCosignMLDSA44); err == nil && k.alg == algCosignMLDSA44 {
+		size = mldsa.MLDSA44SignatureSize
+	}
+	return len("—  \n") + len(w.verifier.Name()) + base64.StdEncoding.EncodedLen(4+8+size)
+}
 
 // PolicyGroup is a group line: at least K of the members.
 type PolicyGroup struct {
@@ -138,7 +149,7 @@ func (p *policyParser) witness(f []string) error {
 	if err != nil {
 		return err
 	}
-	if err := p.newKey("witness", f[1], algCosignature); err != nil {
+	if err := p.newKey("witness", f[1], algCosignEd25519, algCosignMLDSA44); err != nil {
 		return err
 	}
 	w := PolicyWitness{Name: f[0], VKey: f[1], verifier: v}
@@ -150,16 +161,15 @@ func (p *policyParser) witness(f []string) error {
 }
 
 // newKey refuses one key under two names: it would count twice.
-func (p *policyParser) newKey(kind, vkey string, alg byte) error {
-	var key ed25519.PublicKey
-	_, _, key, err := splitVKey(vkey, alg)
+func (p *policyParser) newKey(kind, vkey string, algs ...byte) error {
+	k, err := splitVKey(vkey, algs...)
 	if err != nil {
 		return err
 	}
-	if p.keys[kind+string(key)] {
+	if p.keys[kind+string(k.key)] {
 		return fmt.Errorf("the key of %s %.80s occurs twice", kind, vkey)
 	}
-	p.keys[kind+string(key)] = true
+	p.keys[kind+string(k.key)] = true
 	return nil
 }
 

@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -20,6 +22,7 @@ type Check struct {
 
 // Report is the outcome of all checks. OK means that none failed.
 type Report struct {
+	Kind    string  `json:"kind,omitempty"` // what was checked; empty: a bundle
 	OK      bool    `json:"ok"`
 	Summary string  `json:"summary"`
 	Checks  []Check `json:"checks"`
@@ -34,6 +37,17 @@ func (r *Report) Failed() []Check {
 		}
 	}
 	return list
+}
+
+// JSON is the report as corridor verify --json prints it. The page gives the
+// same bytes.
+func (r *Report) JSON() []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	enc.Encode(r) // strings and truth values always have a form
+	return b.Bytes()
 }
 
 func (r *Report) pass(id, what, detail string, args ...any) {
@@ -57,6 +71,11 @@ func (r *Report) expect(id, what string, err error, detail, why, fix string) {
 	r.pass(id, what, "%s", detail)
 }
 
+// oneSided is the note that one party decided both sides. It belongs into the
+// summary, and so does that a party's signature was not verified here: who
+// reads no further must not take the bundle for more than it is.
+const oneSided = "agreement.one_sided"
+
 func (r *Report) finish() {
 	failed, notes := r.Failed(), 0
 	for _, c := range r.Checks {
@@ -76,6 +95,11 @@ func (r *Report) finish() {
 			ids = append(ids, "...")
 		}
 		r.Summary = fmt.Sprintf("%d of %d checks failed: %s", len(failed), len(r.Checks), strings.Join(ids, ", "))
+	}
+	for _, c := range r.Checks {
+		if c.ID == oneSided || c.Note && (c.ID == "agreement.provider" || c.ID == "agreement.consumer") {
+			r.Summary += "; " + c.Detail
+		}
 	}
 	if notes > 0 {
 		r.Summary += fmt.Sprintf("; %d to note", notes)

@@ -14,7 +14,6 @@ import (
 type adviseCmd struct {
 	flowFlags
 	Keep  []string `placeholder:"COLUMN" help:"A column of the data file that the purpose needs as it is; no way that touches it is shown. May be repeated."`
-	Holds []string `placeholder:"COLUMN=CLASS" help:"A class of data that a column holds, where the scan did not see it. May be repeated."`
 	Max   int      `default:"5" help:"Most ways to show."`
 	Plan  int      `placeholder:"N" help:"Show way N in full, with the decision that it leads to; with --apply, carry out this one."`
 	Apply string   `placeholder:"OUT" help:"Write the data file as the way transforms it, scan the result and decide again."`
@@ -45,6 +44,8 @@ type way struct {
 	law.Plan
 	Transform *plane.Plan `json:"transform,omitempty"`
 	Unplaced  []string    `json:"unplaced,omitempty"` // classes that must go and for which no column was recognised
+	Unknown   []string    `json:"unknown,omitempty"`  // columns that may name people and that the transformation leaves as they are
+	Confirm   []string    `json:"confirm,omitempty"`  // classes of which nothing was seen: a person confirms that they are not there
 }
 
 // advice is law.Advice with the ways' transforms.
@@ -54,6 +55,7 @@ type advice struct {
 	Ask      []corridor.Question `json:"ask,omitempty"`
 	Complete bool                `json:"complete"`
 	Blind    []string            `json:"blind,omitempty"`
+	Fixed    []law.Obstacle      `json:"fixed,omitempty"`
 }
 
 // Run advises, and carries out what it is told to.
@@ -70,9 +72,6 @@ func (c adviseCmd) Run(a *app) error {
 		return err
 	}
 	flow, report := g.flow, g.report
-	if err := stated(report, c.Holds); err != nil {
-		return err
-	}
 	adv, err := findWays(lib, flow, report, c.Keep, c.Max)
 	if err != nil {
 		return err
@@ -99,8 +98,8 @@ func (c adviseCmd) valid() error {
 		return &corridor.Error{Kind: corridor.Invalid, Where: "--max", Msg: "is out of range", Fix: "use 1 to 100"}
 	case c.Plan < 0 || c.Plan > c.Max:
 		return &corridor.Error{Kind: corridor.Invalid, Where: "--plan", Msg: "is out of range", Fix: fmt.Sprintf("use 1 to %d, or raise --max", c.Max)}
-	case c.File == "" && (c.Apply != "" || len(c.Keep)+len(c.Holds) > 0):
-		return &corridor.Error{Kind: corridor.Invalid, Where: "--file", Msg: "--keep, --holds and --apply need the data file", Fix: "name it with --file"}
+	case c.File == "" && (c.Apply != "" || len(c.Keep) > 0):
+		return &corridor.Error{Kind: corridor.Invalid, Where: "--file", Msg: "--keep and --apply need the data file", Fix: "name it with --file"}
 	}
 	return nil
 }
@@ -171,16 +170,17 @@ func findWays(lib *law.Library, flow corridor.Flow, report *scan.Report, keep []
 		if err != nil {
 			return advice{}, err
 		}
-		out := advice{found.Verdict, []way{}, found.Ask, found.Complete, found.Blind}
+		out := advice{found.Verdict, []way{}, found.Ask, found.Complete, found.Blind, found.Fixed}
 		refused := ""
 		for _, p := range found.Plans {
-			w := way{Plan: p}
+			w := way{Plan: p, Confirm: toConfirm(report, p.Actions)}
 			if report != nil {
 				if refused = refuses(report, p.Actions, keep); refused != "" {
 					break
 				}
 				if w.Unplaced = unplaced(report, flow.Facts, p.Actions); w.Unplaced == nil {
 					w.Transform = transformOf(report, p.Actions)
+					w.Unknown = untouched(report, w.Transform)
 				}
 			}
 			out.Plans = append(out.Plans, w)

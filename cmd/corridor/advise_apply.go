@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"corridor"
 	"corridor/internal/law"
@@ -28,6 +29,7 @@ type applied struct {
 	Whole     corridor.Outcome `json:"whole"`                  // once every step of the way is carried out
 	Done      []law.Action     `json:"done"`                   // steps that the transformation carries out, as far as a machine can
 	Left      []law.Action     `json:"left"`                   // steps that people have to take
+	Confirm   []string         `json:"confirm,omitempty"`      // classes that people have to make sure are not there
 	Unknown   []string         `json:"unrecognised,omitempty"` // columns of text that stay as they are, of which the scan cannot say what they hold
 }
 
@@ -42,6 +44,18 @@ func unrecognised(r *scan.Report, t plane.Plan) []string {
 		}
 	}
 	return out
+}
+
+// untouched lists the columns that may name people and that a transformation
+// leaves as they are.
+func untouched(r *scan.Report, t *plane.Plan) []string {
+	if t == nil {
+		return nil
+	}
+	return slices.DeleteFunc(unknownColumns(r), func(name string) bool {
+		top, _ := topLevel(r.Format, name)
+		return slices.ContainsFunc(t.Stages, func(s plane.Stage) bool { return slices.Contains(s.Columns, top) })
+	})
 }
 
 // apply writes the transformed file. It is scanned and decided before it gets
@@ -79,9 +93,9 @@ func (c adviseCmd) apply(a *app, lib *law.Library, flow corridor.Flow, report *s
 		return err
 	}
 	out := applied{File: c.Apply, Rows: res.Rows, Bytes: res.Bytes, SHA256: res.SHA256, Transform: *w.Transform, Before: adv.Verdict.Outcome,
-		Now: now, Whole: w.Verdict.Outcome, Done: []law.Action{}, Left: []law.Action{}, Unknown: unrecognised(report, *w.Transform)}
+		Now: now, Whole: w.Verdict.Outcome, Done: []law.Action{}, Left: []law.Action{}, Confirm: w.Confirm, Unknown: unrecognised(report, *w.Transform)}
 	for _, x := range w.Actions {
-		if x.Stage != "" {
+		if x.Stage != "" && !onlyConfirms(report, x) {
 			out.Done = append(out.Done, x)
 		} else {
 			out.Left = append(out.Left, x)
@@ -116,7 +130,7 @@ func (c adviseCmd) writable() error {
 	}
 	source, err := os.Stat(c.File)
 	if err != nil {
-		return corridor.E(corridor.Invalid, "%w", err)
+		return corridor.Unreadable(err)
 	}
 	if os.SameFile(there, source) {
 		return &corridor.Error{Kind: corridor.Invalid, Where: c.Apply, Msg: "is the data file itself", Fix: "choose another name"}
@@ -165,14 +179,17 @@ func (c adviseCmd) again(a *app, lib *law.Library, flow corridor.Flow, before *s
 	if err != nil {
 		return corridor.Verdict{}, err
 	}
-	flow.Facts = flow.Facts.Clone()
+	var done []string
 	for _, x := range w.Actions {
-		if x.Stage == "" {
-			continue
+		if x.Stage != "" && !onlyConfirms(before, x) {
+			done = append(done, x.ID)
 		}
-		for fact, v := range x.Sets {
-			flow.Facts[fact] = v
-		}
+	}
+	if _, err := stated(after, staying(after, c.Holds)); err != nil {
+		return corridor.Verdict{}, err
+	}
+	if flow, err = lib.After(flow, done, len(unknownColumns(after)) == 0); err != nil {
+		return corridor.Verdict{}, err
 	}
 	for _, class := range w.gone() {
 		if col := holds(before, after, *w.Transform, class); col != "" {
@@ -182,6 +199,14 @@ func (c adviseCmd) again(a *app, lib *law.Library, flow corridor.Flow, before *s
 		}
 	}
 	return lib.Decide(flow)
+}
+
+// staying leaves out what was said of columns that are gone.
+func staying(after *scan.Report, holds []string) []string {
+	return slices.DeleteFunc(slices.Clone(holds), func(h string) bool {
+		column, _, _ := strings.Cut(h, "=")
+		return !slices.ContainsFunc(after.Columns, func(c scan.Column) bool { return c.Name == column })
+	})
 }
 
 // gone lists the classes that the transformation takes away.

@@ -55,18 +55,26 @@ func (w *advisor) head() {
 
 // inTheWay lists the provisions that keep the flow from starting.
 func (w *advisor) inTheWay() {
+	w.provisions("advise.obstacles", true)
+	if len(w.adv.Plans) == 0 {
+		w.provisions("advise.perhaps", false)
+	}
+}
+
+// provisions lists those that surely stand in the way, or those that may.
+func (w *advisor) provisions(heading string, certain bool) {
 	var lines []string
 	for _, d := range w.v.Sides {
 		for _, m := range d.Matched {
-			if m.Kind == "rule" && !m.Outcome.Permits() && m.Certain {
-				lines = append(lines, fmt.Sprintf("%s - %s [%s]", w.say(m.Outcome.String()), w.cites(m.Citations), m.Rule))
+			if line := fmt.Sprintf("%s - %s [%s]", w.say(m.Outcome.String()), w.cites(m.Citations), m.Rule); m.Kind == "rule" && !m.Outcome.Permits() && m.Certain == certain && !slices.Contains(lines, line) {
+				lines = append(lines, line)
 			}
 		}
 	}
 	if len(lines) == 0 {
 		return
 	}
-	w.heading(w.say("advise.obstacles"))
+	w.heading(w.say(heading))
 	for _, l := range lines {
 		w.line("  - ", l)
 	}
@@ -105,6 +113,9 @@ func (w *advisor) none() {
 	default:
 		w.heading(w.say("advise.none"))
 	}
+	if len(w.adv.Fixed) > 0 {
+		w.line("  ", w.say("advise.fixed", w.settled(w.adv.Fixed)))
+	}
 }
 
 func (w *advisor) way(i int) {
@@ -112,12 +123,13 @@ func (w *advisor) way(i int) {
 	fmt.Fprintln(w.out)
 	lead := fmt.Sprintf("%3d. ", i+1)
 	w.line(lead, w.say("advise.way", w.say(p.Verdict.Outcome.String()), p.Ready, w.days(p.Days), p.Cost))
-	for _, x := range p.Actions {
-		w.step(x)
-	}
+	w.steps(p.Actions, p.Confirm)
 	if p.Transform != nil {
 		w.line("     ", w.say("advise.transform"))
 		w.stages(*p.Transform)
+	}
+	if len(p.Unknown) > 0 {
+		w.line("     ", "! "+w.say("advise.unknown", strings.Join(p.Unknown, ", ")))
 	}
 	if len(p.Unplaced) > 0 {
 		w.line("     ", "! "+w.say("advise.unplaced", strings.Join(p.Unplaced, ", ")))
@@ -132,6 +144,23 @@ func (w *advisor) way(i int) {
 		if d.Unverified {
 			w.line("     ", "! "+w.country(d.Jurisdiction)+": "+w.say("unverified"))
 		}
+	}
+}
+
+// steps lists what is done. Steps that only make sure of what nobody has seen
+// are one line.
+func (w *advisor) steps(actions []law.Action, confirm []string) {
+	var sure *law.Action
+	for i, x := range actions {
+		switch {
+		case len(x.Removes) == 0 || slices.ContainsFunc(x.Removes, func(c string) bool { return !slices.Contains(confirm, c) }):
+			w.step(x)
+		case sure == nil || x.Days > sure.Days:
+			sure = &actions[i]
+		}
+	}
+	if sure != nil {
+		w.line("     - ", w.say("advise.step", w.say(sure.Actor), w.days(sure.Days), w.say("advise.sure", strings.Join(confirm, ", "))))
 	}
 }
 
@@ -218,9 +247,7 @@ func (w *advisor) applied(out io.Writer, x applied) error {
 	w.line("", w.say("advise.now", w.say(x.Now.Outcome.String())))
 	if len(x.Left) > 0 {
 		w.line("", w.say("advise.whole", w.say(x.Whole.String())))
-		for _, s := range x.Left {
-			w.step(s)
-		}
+		w.steps(x.Left, x.Confirm)
 	}
 	if x.Transform.Pseudonymises() {
 		w.line("", "! "+w.say("advise.key"))

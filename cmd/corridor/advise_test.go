@@ -125,7 +125,7 @@ func TestAFileThatStillHoldsWhatHadToGoIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	flow := corridor.Flow{Date: 20781, Origin: "CN", Destination: "KZ", Assume: law.DefaultProfile, Facts: corridor.Facts{
+	flow := corridor.Flow{Date: 739_944, Origin: "CN", Destination: "KZ", Assume: law.DefaultProfile, Facts: corridor.Facts{
 		"data_classes": []any{"personal", "health"}, "subjects_ytd": 4, "sensitive_subjects_ytd": 4, "subjects_in_file": 4, "sensitive_subjects_in_file": 4}}
 	report, err := scan.File(context.Background(), in, scan.Options{})
 	if err != nil {
@@ -214,7 +214,7 @@ func BenchmarkAdviseAfterScan(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	flow := corridor.Flow{Date: 20781, Origin: "CN", Destination: "KZ", Assume: law.DefaultProfile, Facts: corridor.Facts{
+	flow := corridor.Flow{Date: 739_944, Origin: "CN", Destination: "KZ", Assume: law.DefaultProfile, Facts: corridor.Facts{
 		"data_classes": []any{"personal", "health", "payment", "geospatial"}, "subjects_ytd": 250000, "sensitive_subjects_ytd": 9000,
 		"subjects_in_file": 200000, "sensitive_subjects_in_file": 9000, "purpose": "marketing"}}
 	r := twenty()

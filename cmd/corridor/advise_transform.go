@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"strings"
 
 	"corridor"
 	"corridor/internal/law"
@@ -110,20 +109,24 @@ func unplaced(r *scan.Report, stated corridor.Facts, actions []law.Action) []str
 	return out
 }
 
-// stated adds what the officer says of columns to what the scan found.
-func stated(r *scan.Report, holds []string) error {
-	for _, h := range holds {
-		column, class, ok := strings.Cut(h, "=")
-		at := -1
-		if ok && r != nil {
-			at = slices.IndexFunc(r.Columns, func(c scan.Column) bool { return c.Name == column })
-		}
-		if at < 0 {
-			return &corridor.Error{Kind: corridor.Invalid, Where: "--holds " + h, Msg: "is not a column of the file and a class of data", Fix: "for example: --holds route=location_track"}
-		}
-		r.Columns[at].Classes = append(r.Columns[at].Classes, scan.Finding{Class: class, Identifier: "stated", Confidence: 1})
+// onlyConfirms says whether a step takes away nothing that is known to be
+// there: no column is left out for it, and a person has to look.
+func onlyConfirms(r *scan.Report, a law.Action) bool {
+	if a.Stage != plane.Drop || len(a.Removes) == 0 || len(a.Open) < len(a.Removes) {
+		return false
 	}
-	return nil
+	return r == nil || !slices.ContainsFunc(r.Columns, func(c scan.Column) bool { return stageOn(r.Format, c, a) != nil })
+}
+
+// toConfirm lists the classes of such steps.
+func toConfirm(r *scan.Report, actions []law.Action) []string {
+	var out []string
+	for _, a := range actions {
+		if onlyConfirms(r, a) {
+			out = append(out, a.Removes...)
+		}
+	}
+	return out
 }
 
 func stageFrom(c scan.Column, f scan.Finding, a law.Action) (do, param string) {

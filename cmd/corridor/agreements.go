@@ -1,5 +1,7 @@
 package main
 
+import "io"
+
 // agreementsCmd lists this node's agreements.
 type agreementsCmd struct {
 	nodeFlags
@@ -18,7 +20,8 @@ type agreementView struct {
 	Dataset     string   `json:"dataset"`
 	State       string   `json:"state"`
 	Digest      string   `json:"digest"`
-	Reason      []string `json:"reason,omitempty"` // why it is suspended
+	DecidedBy   string   `json:"decided_by,omitempty"` // who decided both sides; empty: each its own
+	Reason      []string `json:"reason,omitempty"`     // why it is suspended
 }
 
 // Run prints one line per agreement.
@@ -34,9 +37,18 @@ func (c agreementsCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, items)
 	}
-	rows := [][]string{{"AGREEMENT", "STATE", "ROLE", "PEER", "DATASET"}}
+	return showAgreements(a.stdout, items)
+}
+
+// showAgreements prints one line per agreement.
+func showAgreements(w io.Writer, items []agreementView) error {
+	rows := [][]string{{"AGREEMENT", "STATE", "ROLE", "PEER", "DATASET", "LAW DECIDED BY"}}
 	for _, g := range items {
-		rows = append(rows, []string{g.ID, g.State, g.Role, g.Peer, g.Dataset})
+		who := "each side"
+		if g.DecidedBy != "" { // the peer speaks the Dataspace Protocol only
+			who = "this node alone, also for the peer"
+		}
+		rows = append(rows, []string{g.ID, g.State, g.Role, g.Peer, g.Dataset, who})
 	}
-	return columns(a.stdout, "no agreements yet", rows)
+	return columns(w, "no agreements yet", rows)
 }

@@ -9,10 +9,11 @@ import (
 // approveCmd is a person's yes to a negotiation that waits for one.
 type approveCmd struct {
 	nodeFlags
-	Negotiation string            `arg:"" help:"Negotiation, as corridor negotiations shows it."`
+	Negotiation string            `arg:"" help:"Negotiation, as corridor negotiations shows it." complete:"negotiations"`
 	By          string            `required:"" help:"Who approves: a person or an authority."`
 	Reference   string            `required:"" help:"File number of the permit, certificate or resolution."`
 	Note        string            `help:"A remark for the record."`
+	Side        string            `enum:",export,import" default:"" help:"Whose law it satisfies, for a plain peer whose side is decided here: export or import. Empty: our own."`
 	Evidence    map[string]string `help:"Evidence for a duty owed before the transfer: obligation=reference." placeholder:"DUTY=REF"`
 }
 
@@ -33,7 +34,8 @@ func (c approveCmd) Run(a *app) error {
 		Reference string                       `json:"reference"`
 		Note      string                       `json:"note,omitempty"`
 		Evidence  map[string]corridor.Evidence `json:"evidence,omitempty"`
-	}{c.By, c.Reference, c.Note, evidence(c.Evidence, c.By)}
+		Side      string                       `json:"side,omitempty"`
+	}{c.By, c.Reference, c.Note, evidence(c.Evidence, c.By), c.Side}
 	var n negotiationView
 	if err := node.post(a.ctx, "/api/negotiations/"+url.PathEscape(c.Negotiation)+"/approve", body, &n); err != nil {
 		return err
@@ -47,7 +49,7 @@ func (c approveCmd) Run(a *app) error {
 // rejectCmd is a person's no.
 type rejectCmd struct {
 	nodeFlags
-	Negotiation string `arg:"" help:"Negotiation, as corridor negotiations shows it."`
+	Negotiation string `arg:"" help:"Negotiation, as corridor negotiations shows it." complete:"negotiations"`
 	By          string `required:"" help:"Who rejects: a person or an authority."`
 	Reason      string `required:"" help:"Why; the peer is told."`
 }

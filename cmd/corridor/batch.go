@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 // Sizes of a batch. A part is what a worker takes at a time.
 const (
 	maxBatchLine = 1 << 20
+	maxBatchSkip = 64 << 20 // of a line that is too long; beyond it there is no line to come
 	batchPart    = 256 << 10
 	maxBadShown  = 20
 )
@@ -87,7 +89,7 @@ func (c checkCmd) batch(a *app, lib *law.Library) error {
 	if c.Batch != "-" {
 		f, err := os.Open(c.Batch)
 		if err != nil {
-			return corridor.E(corridor.Invalid, "%w", err)
+			return corridor.Unreadable(err)
 		}
 		defer f.Close()
 		in = f
@@ -121,7 +123,7 @@ func (c checkCmd) batch(a *app, lib *law.Library) error {
 func writeStream(path string, fill func(io.Writer) error) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".corridor-*")
 	if err != nil {
-		return corridor.E(corridor.Invalid, "%w", err)
+		return corridor.Unwritable(path, err)
 	}
 	defer os.Remove(tmp.Name())
 	w := bufio.NewWriterSize(tmp, batchPart)
@@ -217,9 +219,12 @@ func read(ctx context.Context, in io.Reader, take func() *part, give func(*part)
 // line adds one line to the part. Of one that is too long only the end of the
 // line is kept.
 func (p *part) line(r *bufio.Reader, number int) error {
-	from, long := len(p.data), false
+	from, long, seen := len(p.data), false, 0
 	for {
 		piece, err := r.ReadSlice('\n')
+		if seen += len(piece); seen > maxBatchSkip {
+			return fmt.Errorf("it does not end within %d bytes; give one JSON object a line", maxBatchSkip)
+		}
 		if !long {
 			p.data = append(p.data, piece...)
 		}

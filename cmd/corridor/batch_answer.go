@@ -110,6 +110,9 @@ func badAnswer(err error) *batchAnswer {
 		plain := *e
 		plain.Where, plain.Fix = "", ""
 		out.Error.Where, out.Error.Reason, out.Error.Fix = e.Where, plain.Error(), e.Fix
+		if several, ok := err.(interface{ Unwrap() []error }); ok && len(several.Unwrap()) > 1 {
+			out.Error.Reason = a.bad // each names its place and what would fix it
+		}
 	}
 	if a.text, err = json.Marshal(out); err != nil {
 		a.text = []byte(`{"error":{"reason":"the answer cannot be written"}}`)

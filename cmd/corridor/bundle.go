@@ -13,7 +13,7 @@ import (
 // bundleCmd writes the proof of an agreement to one file.
 type bundleCmd struct {
 	nodeFlags
-	Agreement string `arg:"" help:"Agreement, as corridor agreements shows it."`
+	Agreement string `arg:"" help:"Agreement, as corridor agreements shows it." complete:"agreements"`
 	Out       string `short:"o" type:"path" help:"File to write. It is not replaced if it is there." default:"bundle.json"`
 }
 
@@ -44,7 +44,7 @@ func (c bundleCmd) Run(a *app) error {
 func writeWhole(path string, content []byte) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".corridor-*")
 	if err != nil {
-		return corridor.E(corridor.Invalid, "%w", err)
+		return corridor.Unwritable(path, err)
 	}
 	_, err = tmp.Write(content)
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {

@@ -2,14 +2,16 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
 // catalogCmd shows what a peer offers.
 type catalogCmd struct {
 	nodeFlags
-	Peer    string `arg:"" help:"DID of the peer." placeholder:"DID"`
+	Peer    string `arg:"" help:"DID of the peer." placeholder:"DID" complete:"peers"`
 	Address string `help:"Dataspace Protocol address of the peer, if its DID document does not say." placeholder:"URL"`
 }
 
@@ -21,6 +23,7 @@ func (catalogCmd) Help() string {
 // listing is one dataset of a peer's catalogue.
 type listing struct {
 	ID      string   `json:"id"`
+	Peer    string   `json:"peer"` // of a nested catalogue
 	Title   string   `json:"title"`
 	Formats []string `json:"formats"`
 	Offers  []struct {
@@ -45,17 +48,40 @@ func (c catalogCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, raw)
 	}
-	var p page[listing]
+	var p struct {
+		page[listing]
+		Unread []struct {
+			Peer string `json:"peer"`
+			Why  string `json:"why"`
+		} `json:"unread"`
+	}
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return err
 	}
+	for _, u := range p.Unread {
+		fmt.Fprintf(a.stderr, "not read: the catalogue of %s that it nests: %s\n", u.Peer, u.Why)
+	}
+	return columns(a.stdout, "the peer offers nothing to this node", listed(p.Items))
+}
+
+// listed makes the rows of a catalogue. Whose dataset it is stands there if
+// another catalogue is nested.
+func listed(items []listing) [][]string {
+	nested := slices.ContainsFunc(items, func(d listing) bool { return d.Peer != "" })
 	rows := [][]string{{"DATASET", "OFFER", "FORMATS", "TITLE"}}
-	for _, d := range p.Items {
+	if nested {
+		rows[0] = append(rows[0], "PEER")
+	}
+	for _, d := range items {
 		offers := make([]string, len(d.Offers))
 		for i, o := range d.Offers {
 			offers[i] = o.ID
 		}
-		rows = append(rows, []string{d.ID, strings.Join(offers, " "), strings.Join(d.Formats, " "), d.Title})
+		row := []string{d.ID, strings.Join(offers, " "), strings.Join(d.Formats, " "), d.Title}
+		if nested {
+			row = append(row, d.Peer)
+		}
+		rows = append(rows, row)
 	}
-	return columns(a.stdout, "the peer offers nothing to this node", rows)
+	return rows
 }

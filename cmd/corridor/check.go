@@ -6,11 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 
 	"corridor"
+	"corridor/internal/editions"
 	"corridor/internal/law"
 	"corridor/internal/paper"
 	"corridor/internal/scan"
@@ -19,13 +19,14 @@ import (
 
 // flowFlags say which flow is meant and how to answer.
 type flowFlags struct {
-	From    string   `placeholder:"CC" help:"State that the data leaves, as a two-letter code."`
-	To      string   `placeholder:"CC" help:"State of the recipient, as a two-letter code."`
+	From    string   `placeholder:"CC" help:"State that the data leaves, as a two-letter code." complete:"states"`
+	To      string   `placeholder:"CC" help:"State of the recipient, as a two-letter code." complete:"states"`
 	Purpose string   `placeholder:"NAME" help:"What the transfer is needed for; short for --set purpose=NAME."`
 	Facts   string   `placeholder:"FILE" help:"YAML or JSON file with facts; - reads standard input."`
 	File    string   `placeholder:"DATA" help:"Scan this data file and use what it shows."`
-	Set     []string `sep:"none" placeholder:"FACT=VALUE" help:"One fact; the value is YAML. May be repeated."`
-	Assume  string   `placeholder:"PROFILE" help:"Fill what is not given from a named profile; the answer lists what was assumed."`
+	Holds   []string `sep:"none" placeholder:"COLUMN=CLASS" help:"A class of data that a column of the data file holds, where the scan did not see it, or none. May be repeated."`
+	Set     []string `sep:"none" placeholder:"FACT=VALUE" help:"One fact; the value is YAML. May be repeated." complete:"facts"`
+	Assume  string   `placeholder:"PROFILE" help:"Fill what is not given from a named profile; the answer lists what was assumed." complete:"profiles"`
 	Date    string   `placeholder:"YYYY-MM-DD" help:"Day of the transfer. Default: today."`
 	Lang    string   `enum:"en,zh,ru" default:"en" help:"Language of the answer: en, zh or ru."`
 	JSON    bool     `name:"json" help:"Print one JSON object."`
@@ -189,6 +190,9 @@ func (c flowFlags) gather(a *app, lib *law.Library) (gathered, error) {
 	if err == nil && c.Assume != "" {
 		g.flow, err = lib.Assume(g.flow, c.Assume)
 	}
+	if err == nil {
+		c.weigh(a, lib, &g)
+	}
 	return g, err
 }
 
@@ -240,6 +244,13 @@ func (c flowFlags) sources(a *app, day corridor.Date) ([]source, *scan.Report, e
 			return nil, nil, err
 		}
 		out = append(out, source{c.File, paper.Scanned, scanned(report), report.Facts})
+	} else if len(c.Holds) > 0 {
+		return nil, nil, &corridor.Error{Kind: corridor.Invalid, Where: "--file", Msg: "--holds needs the data file", Fix: "name it with --file"}
+	}
+	if facts, err := stated(report, c.Holds); err != nil {
+		return nil, nil, err
+	} else if facts != nil {
+		out = append(out, source{"--holds", paper.Given, "", facts})
 	}
 	if c.Facts != "" {
 		data, err := readInput(a, c.Facts)
@@ -256,6 +267,9 @@ func (c flowFlags) sources(a *app, day corridor.Date) ([]source, *scan.Report, e
 	return append(out, source{"the command line", paper.Given, "", set}), report, err
 }
 
+// maxEcho is how much of what was typed an error repeats.
+const maxEcho = 200
+
 // set reads --purpose and --set.
 func (c flowFlags) set() (corridor.Facts, error) {
 	set := corridor.Facts{}
@@ -265,14 +279,14 @@ func (c flowFlags) set() (corridor.Facts, error) {
 	for _, s := range c.Set {
 		name, text, ok := strings.Cut(s, "=")
 		if !ok || name == "" {
-			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: "not of the form FACT=VALUE", Fix: "for example: --set 'data_classes=[personal]'"}
+			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + shorten(s, maxEcho), Msg: "not of the form FACT=VALUE", Fix: "for example: --set 'data_classes=[personal]'"}
 		}
 		if _, twice := set[name]; twice {
-			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: name + " is given twice", Fix: "give it once"}
+			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + shorten(s, maxEcho), Msg: name + " is given twice", Fix: "give it once"}
 		}
 		v, err := law.ParseValue(text)
 		if err != nil {
-			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + s, Msg: "the value is not plain YAML", Fix: "put it in quotes for the shell, for example: --set 'data_classes=[personal]'", Err: err}
+			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--set " + shorten(s, maxEcho), Msg: "the value is not plain YAML", Fix: "put it in quotes for the shell, for example: --set 'data_classes=[personal]'", Err: err}
 		}
 		set[name] = v
 	}
@@ -288,7 +302,7 @@ func readInput(a *app, name string) ([]byte, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, corridor.E(corridor.Invalid, "%w", err)
+		return nil, corridor.Unreadable(err)
 	}
 	defer f.Close()
 	return readLimited(f, name)
@@ -300,19 +314,11 @@ func loadPacks(dir string) (*law.Library, error) {
 	if err != nil {
 		return nil, err
 	}
-	lib, err := compilePacks(fsys, userImages())
+	lib, err := editions.Compile(fsys, editions.UserImages())
 	if err != nil {
 		return nil, corridor.E(corridor.Invalid, "the rule packs cannot be used:\n%w", err)
 	}
 	return lib, nil
-}
-
-// compilePacks loads packs with a cache. What is read is kept, so that
-// collecting garbage halfway would only cost time.
-func compilePacks(fsys fs.FS, c law.Cache) (*law.Library, error) {
-	before := debug.SetGCPercent(-1)
-	defer debug.SetGCPercent(before)
-	return law.LoadCached(fsys, c)
 }
 
 func packFS(dir string) (fs.FS, error) {
@@ -327,7 +333,7 @@ func packFS(dir string) (fs.FS, error) {
 		if err != nil {
 			return nil, err
 		}
-		fsys, _, err := cfg.packStore().inUse()
+		fsys, _, err := cfg.packStore().InUse()
 		return fsys, err
 	}
 	return os.DirFS(dir), nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"slices"
 
@@ -13,7 +14,7 @@ func readLimited(r io.Reader, name string) ([]byte, error) {
 		return nil, corridor.E(corridor.Invalid, "%s: %w", name, err)
 	}
 	if len(data) > maxInput {
-		return nil, corridor.E(corridor.Limited, "%s is over the limit of %d bytes", name, maxInput)
+		return nil, &corridor.Error{Kind: corridor.Limited, Where: name, Msg: fmt.Sprintf("is over the limit of %d bytes", maxInput), Fix: "check that it is the file that was meant"}
 	}
 	return data, nil
 }

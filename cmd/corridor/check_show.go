@@ -217,12 +217,12 @@ func (w *answer) cited(order []string, titles map[string]string, articles map[st
 		case len(which) == 0:
 			parts = append(parts, titles[id])
 		case unicode.IsDigit([]rune(which[0])[0]):
-			parts = append(parts, w.say("article", titles[id], strings.Join(which, ", ")))
+			parts = append(parts, w.say("article", titles[id], strings.Join(which, w.say("and_article"))))
 		default:
 			parts = append(parts, w.say("provision", titles[id], strings.Join(which, ", ")))
 		}
 	}
-	return strings.Join(parts, "; ")
+	return strings.Join(parts, w.say("and_law"))
 }
 
 func (w *answer) duties(d *corridor.Decision, certain bool) {
@@ -277,8 +277,11 @@ func (w *answer) deadline(d *law.Deadline) string {
 		key = "for"
 	}
 	s := w.say(key, d.Days, unit, w.lib.Event(d.From).In(w.lang))
+	if d.Ahead > 0 {
+		s = w.say("ahead", d.Ahead, s)
+	}
 	if d.Calendar != "" {
-		s = w.say("calendar", s, d.Calendar)
+		s = w.say("calendar", s, w.country(d.Calendar))
 	}
 	return s
 }

@@ -41,6 +41,15 @@ func (r reportFlags) tasks(lib *law.Library, v corridor.Verdict) ([]law.Task, er
 		}
 		events = append(events, law.Event{ID: id, On: days[id]})
 	}
+	issued, err := lib.Issued(v.Flow)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range issued {
+		if _, given := days[x.ID]; !given {
+			events = append(events, x)
+		}
+	}
 	var duties []corridor.Obligation
 	for _, d := range v.Sides {
 		duties = append(duties, d.Duties...)
@@ -69,9 +78,15 @@ func (r reportFlags) file(a *app, w taskBook, v corridor.Verdict, list []law.Tas
 	if r.ICS == "" {
 		return nil
 	}
-	uid := func(i int) string {
-		return fmt.Sprintf("%s-%s-%s-%s-%s", v.Flow.Origin, v.Flow.Destination, v.Flow.Date, list[i].Obligation, list[i].Ref)
+	of, err := corridor.Canonical(struct {
+		Flow  corridor.Flow
+		About []string
+	}{v.Flow, r.About})
+	if err != nil {
+		return err
 	}
+	name := corridor.Digest(of) // of two flows in one calendar neither takes the other's days
+	uid := func(i int) string { return fmt.Sprintf("%s-%s-%s", name, list[i].Obligation, list[i].Ref) }
 	now := time.Now()
 	return writeWhole(r.ICS, icsFile(w.days(list, uid, func(int) time.Time { return now })))
 }

@@ -40,6 +40,8 @@ func checkTexts() map[string]corridor.Text {
 		"lifts":        {EN: "lifts %s", ZH: "免除 %s", RU: "снимает %s"},
 		"other":        {EN: "General duties", ZH: "一般义务规定", RU: "Общие обязанности"},
 		"article":      {EN: "%s, art. %s", ZH: "%s第%s条", RU: "%s, ст. %s"},
+		"and_article":  {EN: ", ", ZH: "条、第", RU: ", "},
+		"and_law":      {EN: "; ", ZH: "；", RU: "; "},
 		"provision":    {EN: "%s, %s", ZH: "%s %s", RU: "%s, %s"},
 		"verified":     {EN: "source verified %s", ZH: "来源已核实 %s", RU: "источник проверен %s"},
 		"secondary":    {EN: "SECONDARY source %s, statute text not seen", ZH: "二手来源 %s，未见法规原文", RU: "ВТОРИЧНЫЙ источник %s, текст закона не видели"},
@@ -57,14 +59,20 @@ func checkTexts() map[string]corridor.Text {
 		"before":       {EN: "before", ZH: "事前", RU: "до"},
 		"during":       {EN: "during", ZH: "事中", RU: "во время"},
 		"after":        {EN: "after", ZH: "事后", RU: "после"},
-		"within":       {EN: "within %d %s of %s", ZH: "在%[3]s之日起 %[1]d %[2]s内", RU: "в течение %d %s, отсчёт: %s"},
-		"for":          {EN: "for %d %s from %s", ZH: "自%[3]s之日起 %[1]d %[2]s", RU: "%d %s, отсчёт: %s"},
+		"ahead":        {EN: "%d working days before the end, %s", ZH: "%[2]s，届满前 %[1]d 个工作日", RU: "за %d раб. дн. до конца срока: %s"},
+		"within":       {EN: "within %d %s of %s", ZH: "自%[3]s之日起%[1]d%[2]s内", RU: "в течение %d %s, отсчёт: %s"},
+		"for":          {EN: "for %d %s from %s", ZH: "自%[3]s之日起%[1]d%[2]s", RU: "%d %s, отсчёт: %s"},
 		"calendar":     {EN: "%s (calendar of %s)", ZH: "%s（按%s工作日历）", RU: "%s (календарь: %s)"},
 
 		"near":       {EN: "One fact away", ZH: "仅差一项事实", RU: "В одном факте отсюда"},
 		"near.line":  {EN: "if %s were %s: %s", ZH: "若 %s 为 %s：%s", RU: "если бы %s было %s: %s"},
 		"near.has":   {EN: "if %s included %s: %s", ZH: "若 %s 包含 %s：%s", RU: "если бы %s включало %s: %s"},
 		"near.lacks": {EN: "if %s did not include %s: %s", ZH: "若 %s 不包含 %s：%s", RU: "если бы %s не включало %s: %s"},
+
+		"unknown.columns": {EN: "nothing was recognised in the column(s) %s, whose texts may name people, so it stays open whether the data is personal; say what they hold with --holds COLUMN=CLASS, or --holds COLUMN=none", ZH: "未能识别列 %s 的内容，其文本可能含有个人姓名，因此数据是否属于个人信息尚不能确定；请用 --holds COLUMN=CLASS 或 --holds COLUMN=none 注明", RU: "в столбцах %s ничего не распознано, и там могут быть имена людей, поэтому остаётся открытым, персональные ли это данные; скажите, что в них: --holds COLUMN=CLASS или --holds COLUMN=none"},
+		"unknown.count":   {EN: "the scan estimates %s people in the file, but %s is stated as at most %s, this file included; check the count", ZH: "扫描估计文件涉及 %s 人，但所述 %s（含本文件）至多为 %s；请核对人数", RU: "по оценке проверки, в файле людей: %s, а %s (с этим файлом) указано не больше %s; проверьте счёт"},
+
+		"unknown.assumed": {EN: "the scan estimates %s people in the file, more than the profile assumes, so this is left open: %s (profile %s); state it with --set", ZH: "扫描估计文件涉及 %s 人，超过假设方案的假定，因此下列事实保持未定：%s（假设方案 %s）；请用 --set 说明", RU: "по оценке проверки, в файле людей: %s, больше, чем допускает профиль, поэтому остаётся открытым: %s (профиль %s); укажите через --set"},
 
 		"questions":      {EN: "Still to be answered, the most telling first", ZH: "尚待回答（按区分力排序）", RU: "Осталось ответить, сначала самое важное"},
 		"members":        {EN: "not yet known of: %s (list all that hold, [] if none)", ZH: "尚未确定：%s（列出全部符合项，均不符合则为[]）", RU: "пока не известно: %s (перечислите всё, что верно; [] - ничего)"},

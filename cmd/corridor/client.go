@@ -155,6 +155,9 @@ func (c *nodeClient) call(ctx context.Context, method, path string, body, out an
 		req.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := c.http.Do(req)
+	if err != nil && ctx.Err() != nil {
+		return corridor.E(corridor.Unavailable, "stopped before the node at %s had answered; what it was asked for goes on there", c.base)
+	}
 	if err != nil {
 		return &corridor.Error{Kind: corridor.Unavailable, Msg: "no node answers at " + c.base, Fix: "start it with: corridor serve --dir DIR", Err: quietly(err)}
 	}
@@ -164,7 +167,7 @@ func (c *nodeClient) call(ctx context.Context, method, path string, body, out an
 		return corridor.E(corridor.Unavailable, "the node's answer broke off: %w", err)
 	}
 	if len(raw) > maxAnswer {
-		return corridor.E(corridor.Limited, "the node's answer is over %d bytes", maxAnswer)
+		return corridor.E(corridor.Unavailable, "the node's answer is over %d bytes", maxAnswer)
 	}
 	if resp.StatusCode >= 300 {
 		return problem(resp.StatusCode, raw)

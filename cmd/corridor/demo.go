@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -14,11 +15,12 @@ import (
 
 // demoCmd shows one exchange from end to end.
 type demoCmd struct {
-	Data string `help:"A CSV, JSON Lines or Parquet file of yours, instead of the demo's own." placeholder:"FILE"`
-	Out  string `help:"Directory for all that the demo leaves. Default: corridor-demo, or the next free name." placeholder:"DIR"`
-	JSON bool   `help:"Print one line of JSON for each step."`
-	Keep bool   `help:"Leave both nodes serving until Ctrl-C."`
-	Lang string `default:"en" enum:"en,zh,ru" help:"Language: en, zh or ru."`
+	Data  string `help:"A CSV, JSON Lines or Parquet file of yours, instead of the demo's own." placeholder:"FILE" xor:"data"`
+	Out   string `help:"Directory for all that the demo leaves. Default: corridor-demo, or the next free name." placeholder:"DIR"`
+	JSON  bool   `help:"Print one line of JSON for each step."`
+	Keep  bool   `help:"Leave the nodes serving until Ctrl-C."`
+	Three bool   `help:"Three countries, their authorities and a compact: an approval, a sovereign stop and its lifting." xor:"data"`
+	Lang  string `default:"en" enum:"en,zh,ru" help:"Language: en, zh or ru."`
 }
 
 // Help gives examples.
@@ -27,7 +29,9 @@ func (demoCmd) Help() string {
   corridor demo
   corridor demo --data shipments.csv --lang zh
   corridor demo --json --out /tmp/demo
+  corridor demo --three
 Two nodes, China and Kazakhstan, and a witness in a third country run in this process and speak over loopback HTTP.
+With --three, Russia is there too, and the authority of each country.
 Exit code 0 only if every step held.`
 }
 
@@ -44,6 +48,16 @@ type demo struct {
 	scene   demoScene
 	subject demoSubject
 	outcome demoOutcome
+	// signed gets an authority's approval for a negotiation that waits at the
+	// exporter. Nil: the demo approves as an operator would.
+	signed func(negotiation string) error
+}
+
+// demoStep is a step of the demo: what it is called, what its title says, and
+// what it does.
+type demoStep struct {
+	id, title string
+	run       func() error
 }
 
 // demoSteps is the demo's table of contents.
@@ -70,6 +84,14 @@ func demoSteps() []struct {
 	}
 }
 
+// plainSteps are the steps of the demo between two countries.
+func (d *demo) plainSteps() (list []demoStep) {
+	for _, s := range demoSteps() {
+		list = append(list, demoStep{s.id, s.id, func() error { return s.run(d) }})
+	}
+	return list
+}
+
 // Run runs the steps. Every step asserts what it shows; the first that does
 // not hold ends the demo with exit code 1.
 func (c demoCmd) Run(a *app) error {
@@ -78,12 +100,16 @@ func (c demoCmd) Run(a *app) error {
 		return err
 	}
 	d := &demo{ctx: a.ctx, show: newShow(a.stdout, c.JSON), words: newSpeaker(c.Lang), dir: dir, keep: c.Keep, file: c.Data, ownFile: c.Data == ""}
-	d.show.heading(d.words.t("title"), d.words.t("under", d.dir))
+	title, under, steps := "title", "under", d.plainSteps()
+	if c.Three {
+		title, under, steps = "three.title", "three.under", trioSteps(d)
+	}
+	d.show.heading(d.words.t(title), d.words.t(under, d.dir))
 	started := time.Now()
 	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
 	d.scene.group, d.scene.ctx = errgroup.WithContext(ctx)
-	err = d.steps()
+	err = d.steps(steps)
 	if err == nil {
 		d.finish(time.Since(started))
 		if c.Keep {
@@ -98,10 +124,10 @@ func (c demoCmd) Run(a *app) error {
 }
 
 // steps runs one step after the other.
-func (d *demo) steps() error {
-	for _, s := range demoSteps() {
-		d.show.begin(s.id, d.words.t(s.id))
-		if err := s.run(d); err != nil {
+func (d *demo) steps(list []demoStep) error {
+	for _, s := range list {
+		d.show.begin(s.id, d.words.t(s.title))
+		if err := s.run(); err != nil {
 			if cause := context.Cause(d.scene.ctx); cause != nil && d.ctx.Err() == nil {
 				err = cause // a node stopped, and that is why
 			}
@@ -110,7 +136,11 @@ func (d *demo) steps() error {
 			if s.id == "scan" && errors.As(err, &e) && e.Kind == corridor.Invalid {
 				return exit(exitUsage) // the user's file cannot be read: that is input, not a broken promise
 			}
-			d.show.aside(d.words.t("logs", d.place("exporter", "node.log"), d.place("importer", "node.log")))
+			var logs []string
+			for _, p := range d.scene.parties() {
+				logs = append(logs, p.cfg.path("node.log"))
+			}
+			d.show.aside(d.words.t("logs", strings.Join(logs, ", ")))
 			return exit(exitFailed)
 		}
 		d.show.end()
@@ -122,6 +152,10 @@ func (d *demo) steps() error {
 func (d *demo) finish(took time.Duration) {
 	s := d.show
 	left := map[string]string{"received": d.outcome.received, "bundle": d.outcome.bundle, "exporter": d.scene.exporter.cfg.dir, "importer": d.scene.importer.cfg.dir}
+	var nodes, bases []string
+	for _, p := range d.scene.parties() {
+		nodes, bases = append(nodes, p.cfg.dir), append(bases, p.base)
+	}
 	next := d.commands()
 	if s.json {
 		s.emit(stepLine{Step: s.step + 1, ID: "done", Title: d.words.t("held", s.step, duration(took)), OK: true, MS: millis(took),
@@ -132,15 +166,23 @@ func (d *demo) finish(took time.Duration) {
 	s.table([][]string{
 		{d.words.t("received"), left["received"]},
 		{d.words.t("proof"), left["bundle"]},
-		{d.words.t("nodedata"), left["exporter"] + "  " + left["importer"]},
+		{d.words.t(d.counted("nodedata")), strings.Join(nodes, "  ")},
 	})
 	fmt.Fprintf(s.out, "\n%s\n", d.words.t("next"))
 	for _, line := range next {
 		fmt.Fprintln(s.out, "   "+s.paint(bold, line))
 	}
 	if d.keep {
-		fmt.Fprintf(s.out, "\n%s\n   %s\n   %s\n", d.words.t("keep"), d.scene.exporter.base, d.scene.importer.base)
+		fmt.Fprintf(s.out, "\n%s\n   %s\n", d.words.t(d.counted("keep")), strings.Join(bases, "\n   "))
 	}
+}
+
+// counted is the sentence for as many as there are on the scene.
+func (d *demo) counted(id string) string {
+	if len(d.scene.parties()) > 2 {
+		return "three." + id
+	}
+	return id
 }
 
 // commands are three that can be pasted into the shell that ran the demo.

@@ -117,7 +117,7 @@ func (d *demo) evidenceFor(owner string) map[string]corridor.Evidence {
 // discover finds the dataset in the exporter's catalogue, as the importer's
 // node sees it over the protocol.
 func (d *demo) discover() error {
-	list, err := d.scene.importer.exchange.PeerCatalogue(d.ctx, d.scene.exporter.cfg.DID, "")
+	list, _, err := d.scene.importer.exchange.PeerCatalogue(d.ctx, d.scene.exporter.cfg.DID, "")
 	if err != nil {
 		return err
 	}
@@ -220,7 +220,16 @@ func (d *demo) approve(n exchange.Negotiation) (exchange.Negotiation, error) {
 			return n, err
 		}
 	}
-	if theirs, ok := d.exporters(ctx, n.PID); ok && theirs.Parked != "" {
+	theirs, ok := d.exporters(ctx, n.PID)
+	switch {
+	case !ok || theirs.Parked == "":
+	case d.signed != nil:
+		d.show.say(d.words.t("negotiate.waits", theirs.Parked))
+		if err := d.signed(theirs.PID); err != nil {
+			return n, err
+		}
+		return d.scene.importer.exchange.AwaitNegotiation(ctx, n.PID, func(n exchange.Negotiation) bool { return n.State.Final() })
+	default:
 		d.show.say(d.words.t("negotiate.waits", theirs.Parked))
 		act.Evidence = d.evidenceFor("exporter")
 		if _, err := d.scene.exporter.exchange.Approve(ctx, theirs.PID, act); err != nil {

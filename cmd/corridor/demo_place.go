@@ -22,7 +22,8 @@ const demoMark = ".corridor-demo"
 
 // demoLeaves are the names that the demo writes into its directory; a second
 // run into the same directory removes these and nothing else.
-var demoLeaves = []string{"exporter", "importer", "witness", "witness-policy.txt", "shipments.csv", "bundle.json", "tampered.json"}
+var demoLeaves = []string{"exporter", "importer", "witness", "witness-policy.txt", "shipments.csv", "bundle.json", "tampered.json",
+	"node-cn", "node-ru", "node-kz", "authority-cn", "authority-ru", "authority-kz", "compact.json", "approval-request.json", "approval.json", "capacity.csv", "survey.bin", "bundle-cn-kz.json", "bundle-ru-kz.json", "bundle-stopped.json"}
 
 // demoPlace makes the directory of a demo: the one that was asked for, or a
 // new one below the working directory.

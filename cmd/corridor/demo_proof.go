@@ -63,7 +63,7 @@ func (d *demo) leaves(p *party, from int64) ([]corridor.Leaf, error) {
 	return out, nil
 }
 
-// readCosignatures waits until the witness has cosigned both logs, and checks
+// readCosignatures waits until the witness has cosigned all logs, and checks
 // its signatures with the policy alone.
 func (d *demo) readCosignatures() error {
 	ctx, cancel := context.WithTimeout(d.ctx, demoPatience)
@@ -72,7 +72,7 @@ func (d *demo) readCosignatures() error {
 	if err != nil {
 		return err
 	}
-	for _, p := range []*party{d.scene.exporter, d.scene.importer} {
+	for _, p := range d.scene.parties() {
 		if err := p.ledger.WaitCosigned(ctx, p.ledger.Size()-1); err != nil {
 			return err
 		}
@@ -103,31 +103,40 @@ func (d *demo) readCosignatures() error {
 func (d *demo) proveOffline() error {
 	ctx, cancel := context.WithTimeout(d.ctx, demoPatience)
 	defer cancel()
-	raw, err := d.scene.importer.exchange.Bundle(ctx, d.outcome.agreement.ID)
+	report, err := d.prove(ctx, d.outcome.agreement.ID, "bundle.json")
 	if err != nil {
 		return err
 	}
-	d.outcome.raw, d.outcome.bundle = raw, d.place("bundle.json")
-	if err := os.WriteFile(d.outcome.bundle, raw, 0o644); err != nil {
-		return unwritable(d.outcome.bundle, err)
-	}
-	report := verify.Bundle(raw, verify.Options{Policy: d.scene.policy})
-	for _, c := range report.Failed() {
-		return fmt.Errorf("%s: %s: %s", c.ID, c.What, c.Detail)
-	}
-	if !report.OK || len(report.Checks) == 0 {
-		return fmt.Errorf("the bundle does not verify: %s", report.Summary)
-	}
-	d.show.say(d.words.t("bundle.done", d.outcome.bundle, megabytes(int64(len(raw))), len(report.Checks)))
 	for _, c := range report.Checks {
 		if c.Note {
 			d.show.aside(c.What + ": " + c.Detail)
 		}
 	}
 	d.show.note("file", d.outcome.bundle)
-	d.show.note("bytes", len(raw))
+	d.show.note("bytes", len(d.outcome.raw))
 	d.show.note("checks", len(report.Checks))
 	return nil
+}
+
+// prove writes the bundle of an agreement to a file and verifies it.
+func (d *demo) prove(ctx context.Context, agreement, file string) (*verify.Report, error) {
+	raw, err := d.scene.importer.exchange.Bundle(ctx, agreement)
+	if err != nil {
+		return nil, err
+	}
+	d.outcome.raw, d.outcome.bundle = raw, d.place(file)
+	if err := os.WriteFile(d.outcome.bundle, raw, 0o644); err != nil {
+		return nil, unwritable(d.outcome.bundle, err)
+	}
+	report := verify.Bundle(raw, verify.Options{Policy: d.scene.policy})
+	for _, c := range report.Failed() {
+		return report, fmt.Errorf("%s: %s: %s", c.ID, c.What, c.Detail)
+	}
+	if !report.OK || len(report.Checks) == 0 {
+		return report, fmt.Errorf("the bundle does not verify: %s", report.Summary)
+	}
+	d.show.say(d.words.t("bundle.done", d.outcome.bundle, megabytes(int64(len(raw))), len(report.Checks)))
+	return report, nil
 }
 
 // forbiddenPurpose turns the exchange into one that the exporter's law denies.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -9,11 +10,13 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"corridor"
+	"corridor/internal/editions"
 	"corridor/internal/identity"
 	"corridor/internal/law"
 	"corridor/internal/ledger"
@@ -30,6 +33,7 @@ type demoScene struct {
 	rules    *law.Library
 	exporter *party
 	importer *party
+	others   []*party // of the demo in three countries
 	witness  *witnessHouse
 	policy   []byte
 }
@@ -55,7 +59,7 @@ const witnessCountry = "UZ"
 // openScene makes three directories and opens what is in them.
 func (d *demo) openScene() (err error) {
 	s := &d.scene
-	if s.rules, err = compilePacks(packs.FS(), userImages()); err != nil {
+	if s.rules, err = editions.Compile(packs.FS(), editions.UserImages()); err != nil {
 		return err
 	}
 	if s.exporter, err = d.newParty("exporter", "yangtze", "CN", verify.SM2); err != nil {
@@ -64,20 +68,37 @@ func (d *demo) openScene() (err error) {
 	if s.importer, err = d.newParty("importer", "caspian", "KZ", verify.Ed25519); err != nil {
 		return err
 	}
+	return d.openParties()
+}
+
+// parties are all organisations on the scene.
+func (s *demoScene) parties() (list []*party) {
+	for _, p := range append([]*party{s.exporter, s.importer}, s.others...) {
+		if p != nil && !slices.Contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// openParties opens the witness and the nodes, each of which knows the others,
+// and shows them.
+func (d *demo) openParties() error {
+	s := &d.scene
 	if err := d.openWitness(); err != nil {
 		return err
 	}
-	for _, pair := range [][2]*party{{s.exporter, s.importer}, {s.importer, s.exporter}} {
-		if err := d.openParty(pair[0], pair[1]); err != nil {
+	for _, p := range s.parties() {
+		if err := d.openParty(p); err != nil {
 			return err
 		}
 	}
 	rows := [][]string{}
-	for _, p := range []*party{s.exporter, s.importer} {
+	for _, p := range s.parties() {
 		rows = append(rows, []string{p.name, d.words.t(p.country), d.words.t("signs", p.cfg.Suite), p.cfg.DID})
 		d.show.note(p.country, map[string]string{"did": p.cfg.DID, "url": p.base, "suite": p.cfg.Suite, "dir": p.cfg.dir})
 	}
-	rows = append(rows, []string{d.words.t("observer"), d.words.t(witnessCountry), d.words.t("cosigns"), s.witness.name})
+	rows = append(rows, []string{d.words.t("observer"), d.words.t(witnessCountry), d.words.t(d.counted("cosigns")), s.witness.name})
 	d.show.note("witness", s.witness.vkey)
 	d.show.table(rows)
 	return nil
@@ -108,7 +129,7 @@ func (d *demo) newParty(dir, name, country, suite string) (*party, error) {
 	return p, p.openKeys(d.ctx)
 }
 
-// openWitness makes the witness of both logs and the policy that names it.
+// openWitness makes the witness of all logs and the policy that names it.
 func (d *demo) openWitness() error {
 	dir := d.place("witness")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -122,7 +143,7 @@ func (d *demo) openWitness() error {
 	d.scene.witness = w
 	var logs []string
 	policy := "# The witnesses of this demo, in the format of C2SP tlog-policy.\n"
-	for _, p := range []*party{d.scene.exporter, d.scene.importer} {
+	for _, p := range d.scene.parties() {
 		vkey, err := p.keys.LogVKey(p.listener.Addr().String() + logPath)
 		if err != nil {
 			return err
@@ -137,11 +158,11 @@ func (d *demo) openWitness() error {
 	if w.db, err = store.Open(d.ctx, d.place("witness", "witness.db"), ledger.WitnessMigrations...); err != nil {
 		return err
 	}
-	witness, err := ledger.NewWitness(w.db, ledger.WitnessConfig{Name: w.name, Key: key, Logs: logs})
+	witness, err := ledger.NewWitness(w.db, ledger.WitnessConfig{Name: w.name, Keys: []crypto.Signer{key}, Logs: logs})
 	if err != nil {
 		return err
 	}
-	w.vkey = witness.VKey()
+	w.vkey = witness.VKeys()[0]
 	policy += fmt.Sprintf("witness %s %s http://%s\nquorum %s\n", w.name, w.vkey, l.Addr(), w.name)
 	d.scene.policy = []byte(policy)
 	srv := &http.Server{Handler: witness.Handler(), ReadHeaderTimeout: stopTime}
@@ -157,15 +178,20 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// openParty tells a node about the other and starts it.
-func (d *demo) openParty(p, other *party) error {
-	vkey, err := other.keys.LogVKey(other.listener.Addr().String() + logPath)
-	if err != nil {
-		return err
-	}
-	known := identity.Peer{Participant: corridor.Participant{DID: other.cfg.DID, Name: other.name, Jurisdiction: other.country, Type: "private", Traits: []string{}, Flags: []string{}}, LogVKey: vkey}
-	if err := addPeer(p.cfg.path(p.cfg.Peers), known); err != nil {
-		return err
+// openParty tells a node about the others and starts it.
+func (d *demo) openParty(p *party) error {
+	for _, other := range d.scene.parties() {
+		if other == p {
+			continue
+		}
+		vkey, err := other.keys.LogVKey(other.listener.Addr().String() + logPath)
+		if err != nil {
+			return err
+		}
+		known := identity.Peer{Participant: corridor.Participant{DID: other.cfg.DID, Name: other.name, Jurisdiction: other.country, Type: "private", Traits: []string{}, Flags: []string{}}, LogVKey: vkey}
+		if err := addPeer(p.cfg.path(p.cfg.Peers), known); err != nil {
+			return err
+		}
 	}
 	log, err := os.OpenFile(p.cfg.path("node.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -182,8 +208,8 @@ func (d *demo) openParty(p, other *party) error {
 // databases back.
 func (s *demoScene) close() error {
 	err := s.group.Wait()
-	for _, p := range []*party{s.exporter, s.importer} {
-		if p != nil && p.running != nil {
+	for _, p := range s.parties() {
+		if p.running != nil {
 			err = errors.Join(err, p.close())
 		}
 	}

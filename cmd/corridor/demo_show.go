@@ -33,11 +33,12 @@ type show struct {
 // terminal, and no colour where NO_COLOR asks for none.
 func newShow(out io.Writer, asJSON bool) *show {
 	s := &show{out: out, json: asJSON, width: 100}
-	f, ok := out.(*os.File)
-	if !ok || asJSON || !term.IsTerminal(int(f.Fd())) {
+	t, ok := out.(tty)
+	if !ok || asJSON {
 		return s
 	}
-	s.live = true
+	f := t.file
+	s.out, s.live = f, true // it paints
 	_, plain := os.LookupEnv("NO_COLOR")
 	s.colour = !plain && os.Getenv("TERM") != "dumb"
 	if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"corridor"
+	"corridor/internal/editions"
 	"corridor/internal/law"
 	"corridor/internal/plane"
 	"corridor/internal/scan"
@@ -154,7 +155,7 @@ func suspected(r *scan.Report) []string {
 func (d *demo) askLaw() error {
 	sub := &d.subject
 	loading := time.Now()
-	fresh, err := compilePacks(packs.FS(), userImages()) // again, to show what it costs
+	fresh, err := editions.Compile(packs.FS(), editions.UserImages()) // again, to show what it costs
 	if err != nil {
 		return err
 	}
@@ -183,7 +184,7 @@ func (d *demo) flow(rules *law.Library) corridor.Flow {
 	facts := d.subject.facts.Clone()
 	maps.Copy(facts, d.subject.importer)
 	facts["purpose"], facts["exporter_traits"], facts["recipient_type"], facts["recipient_flags"] = demoPurpose, []any{}, "private", []any{}
-	f := corridor.Flow{Date: corridor.DateOf(time.Now()), Origin: "CN", Destination: "KZ", Facts: facts}
+	f := corridor.Flow{Date: corridor.DateOf(time.Now()), Origin: d.scene.exporter.country, Destination: d.scene.importer.country, Facts: facts}
 	if !d.ownFile {
 		f.Assume = demoProfile
 	}

@@ -12,6 +12,7 @@ import (
 func demoTexts() map[string]corridor.Text {
 	all := demoSceneTexts()
 	maps.Copy(all, demoExchangeTexts())
+	maps.Copy(all, demoTrioTexts())
 	return all
 }
 
@@ -111,7 +112,7 @@ func demoExchangeTexts() map[string]corridor.Text {
 		"tamper":      {EN: "A bundle with one flipped byte fails", ZH: "仅改动一个字节，验证即失败", RU: "Один изменённый байт, и проверка не проходит"},
 		"tamper.done": {EN: "byte %d of %d: %d checks fail, the first: %s", ZH: "第 %d 字节（共 %d）：%d 项检查不通过，首先是：%s", RU: "байт %d из %d: не прошло проверок: %d, первая: %s"},
 
-		"logs":     {EN: "The nodes' own logs say more: %s, %s", ZH: "节点日志有更多说明：%s，%s", RU: "Подробнее в журналах узлов: %s, %s"},
+		"logs":     {EN: "The nodes' own logs say more: %s", ZH: "节点日志有更多说明：%s", RU: "Подробнее в журналах узлов: %s"},
 		"held":     {EN: "All %d steps held, in %s.", ZH: "全部 %d 个步骤均成立，用时 %s。", RU: "Все шаги (%d) выполнены за %s."},
 		"left":     {EN: "Left for you:", ZH: "为您保留：", RU: "Осталось для вас:"},
 		"received": {EN: "received file", ZH: "收到的文件", RU: "полученный файл"},

@@ -27,6 +27,11 @@ func icsFile(days []calendarDay) []byte {
 	line("VERSION:", "2.0")
 	line("PRODID:", "-//Corridor//Deadlines//EN")
 	line("CALSCALE:", "GREGORIAN")
+	if len(days) == 0 { // the standard wants one component at least
+		for _, s := range []string{"BEGIN:VTIMEZONE", "TZID:UTC", "BEGIN:STANDARD", "DTSTART:19700101T000000", "TZOFFSETFROM:+0000", "TZOFFSETTO:+0000", "END:STANDARD", "END:VTIMEZONE"} {
+			line(s, "")
+		}
+	}
 	for _, d := range days {
 		line("BEGIN:", "VEVENT")
 		line("UID:", icsText(d.uid))

@@ -37,6 +37,14 @@ func TestACalendarFileIsWhatTheStandardAsks(t *testing.T) {
 	}
 }
 
+// icalbody = calprops component, and a component is at least one (3.6).
+func TestACalendarWithoutDaysIsOneAllTheSame(t *testing.T) {
+	got := strings.Join(unfolded(icsFile(nil)), "\n")
+	if !strings.Contains(got, "\nBEGIN:VTIMEZONE\nTZID:UTC\n") || strings.Contains(got, "VEVENT") {
+		t.Error(got)
+	}
+}
+
 func TestLinesOfACalendarAreFoldedBetweenCharacters(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := icsText(rapid.String().Draw(t, "text"))

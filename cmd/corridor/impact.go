@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"corridor"
+	"corridor/internal/editions"
 	"corridor/internal/law"
 )
 
@@ -101,6 +102,9 @@ func (c impactCmd) Run(a *app) error {
 	out := impact{On: corridor.DateOf(time.Now()), Affected: []agreementImpact{}, Missing: []missingPack{}, Unread: []string{}}
 	if out.Until, err = dayOf("--until", c.Until, out.On+366); err != nil {
 		return err
+	}
+	if out.Until <= out.On {
+		return &corridor.Error{Kind: corridor.Invalid, Where: "--until " + out.Until.String(), Msg: "is not after today, " + out.On.String(), Fix: "give a day to come"}
 	}
 	if out.current, err = openEdition(c.Packs); err != nil {
 		return err
@@ -218,7 +222,7 @@ func (m *impact) side(flow corridor.Flow, before corridor.Decision, approvals []
 	s := sideImpact{Jurisdiction: before.Jurisdiction, Side: before.Side, Before: before.Outcome, Pack: before.Pack, Turns: []turnOf{},
 		Present: true}
 	for _, p := range append([]corridor.PackRef{before.Pack}, before.Layers...) {
-		if !present(m.current.lib, p) && !present(m.candidate.lib, p) {
+		if !editions.Has(m.current.lib, p) && !editions.Has(m.candidate.lib, p) {
 			s.Present = false
 			m.miss(p, agreement)
 		}
@@ -242,10 +246,6 @@ func (m *impact) side(flow corridor.Flow, before corridor.Decision, approvals []
 	return s
 }
 
-func present(l *law.Library, p corridor.PackRef) bool {
-	return slices.ContainsFunc(l.Packs(), func(have law.PackInfo) bool { return have.Digest == p.Digest })
-}
-
 func (m *impact) miss(p corridor.PackRef, agreement string) {
 	for i := range m.Missing {
 		if m.Missing[i].Pack.Digest == p.Digest {
@@ -261,7 +261,7 @@ func (m *impact) miss(p corridor.PackRef, agreement string) {
 func (m *impact) replays(flow corridor.Flow, was corridor.Decision) bool {
 	lib := m.current.lib
 	for _, p := range append([]corridor.PackRef{was.Pack}, was.Layers...) {
-		if !present(lib, p) {
+		if !editions.Has(lib, p) {
 			lib = m.candidate.lib
 		}
 	}

@@ -22,8 +22,8 @@ func (c checkCmd) interviews(a *app) bool {
 		return c.Ask == "always"
 	}
 	in, isFile := a.stdin.(*os.File)
-	out, alsoFile := a.stdout.(*os.File)
-	return isFile && alsoFile && !c.JSON && c.Facts != "-" && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd()))
+	_, shown := a.stdout.(tty)
+	return isFile && shown && !c.JSON && c.Facts != "-" && term.IsTerminal(int(in.Fd()))
 }
 
 // interview asks a person what can still change a verdict, one screen after

@@ -66,7 +66,7 @@ func (c kitListCmd) Run(a *app) error {
 }
 
 type kitShowCmd struct {
-	ID    string `arg:"" help:"A kit's id."`
+	ID    string `arg:"" help:"A kit's id." complete:"kits"`
 	Lang  string `enum:"en,zh,ru" default:"en" help:"Language of the texts: en, zh or ru."`
 	JSON  bool   `name:"json" help:"Print JSON."`
 	Packs string `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`
@@ -100,7 +100,7 @@ func (c kitShowCmd) Run(a *app) error {
 }
 
 type kitFillCmd struct {
-	ID string `arg:"" help:"A kit's id."`
+	ID string `arg:"" help:"A kit's id." complete:"kits"`
 	flowFlags
 	Answers string   `placeholder:"FILE" help:"YAML file: exporter, importer and dataset by line, answers by field; - reads standard input."`
 	Event   []string `sep:"none" placeholder:"EVENT=DAY" help:"Day of an event from which deadlines run, such as effect=2026-12-01. May be repeated."`

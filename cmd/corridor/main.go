@@ -39,14 +39,24 @@ type cli struct {
 	Serve        serveCmd        `cmd:"" help:"Run a node."`
 	Init         initCmd         `cmd:"" help:"Make a node: directory, configuration, keys, database."`
 	Peers        peersCmd        `cmd:"" help:"Edit and show the participants that a node knows."`
+	Credentials  credentialsCmd  `cmd:"" help:"Show, ask for, and take back verifiable credentials."`
+	Keys         keysCmd         `cmd:"" help:"Show and change the keys of a node."`
+	Compacts     compactsCmd     `cmd:"" help:"Adopt and list compacts between authorities; hand in orders."`
+	Authority    authorityCmd    `cmd:"" help:"Act as the authority of a country: compacts, admissions, suspensions."`
 	Status       statusCmd       `cmd:"" help:"Ask a running node how it is."`
 	Counters     countersCmd     `cmd:"" help:"Show how many people's data a node has let go this year, and the next threshold of its law."`
 	Publish      publishCmd      `cmd:"" help:"Put a file into this node's catalogue."`
+	Withdraw     withdrawCmd     `cmd:"" help:"Take a dataset out of this node's catalogue."`
 	Catalog      catalogCmd      `cmd:"" help:"Show what a peer offers."`
+	Find         findCmd         `cmd:"" help:"Search the catalogues of all known peers."`
 	Negotiate    negotiateCmd    `cmd:"" help:"Ask a peer for an agreement on a dataset."`
 	Negotiations negotiationsCmd `cmd:"" help:"List negotiations, and on whom each waits."`
+	Approvals    approvalsCmd    `cmd:"" help:"Ask an authority, or the own officer, for a signed approval; hand in the answer."`
 	Approve      approveCmd      `cmd:"" help:"Approve a negotiation that waits for a person."`
 	Reject       rejectCmd       `cmd:"" help:"Reject a negotiation that waits for a person."`
+	Answer       answerCmd       `cmd:"" help:"Answer the peer of a negotiation by hand: offer, counter, accept, agree, verify, finalize."`
+	Offer        offerCmd        `cmd:"" help:"Offer a dataset to a consumer that has not asked."`
+	Adopt        adoptCmd        `cmd:"" help:"Take in an agreement with a plain peer that was made elsewhere."`
 	Agreements   agreementsCmd   `cmd:"" help:"List agreements."`
 	Impact       impactCmd       `cmd:"" help:"Say what a new edition of the law means for a node's agreements and running transfers."`
 	Tasks        tasksCmd        `cmd:"" help:"Keep what the law leaves to people: duties, deadlines, evidence."`
@@ -54,12 +64,21 @@ type cli struct {
 	Transfers    transfersCmd    `cmd:"" help:"List transfers."`
 	Suspend      suspendCmd      `cmd:"" help:"Stop a transfer until it is resumed."`
 	Resume       resumeCmd       `cmd:"" help:"Let a suspended transfer go on."`
+	Start        startCmd        `cmd:"" help:"Start a transfer that waits for a person."`
+	Finish       finishCmd       `cmd:"" help:"End a transfer as complete, where the data went another way."`
 	Terminate    terminateCmd    `cmd:"" help:"End a transfer or a negotiation for good."`
 	Bundle       bundleCmd       `cmd:"" help:"Write the proof of an agreement to one file."`
+	Proof        proofCmd        `cmd:"" help:"Write one entry of a node's log and its proof to files, also as a COSE receipt."`
+	Evidence     evidenceCmd     `cmd:"" help:"List, export and answer evidence that a peer's log has signed two histories."`
 	Verify       verifyCmd       `cmd:"" help:"Check a bundle, with no network."`
 	Witness      witnessCmd      `cmd:"" help:"Run a witness for other people's logs."`
+	Signer       signerCmd       `cmd:"" help:"Sign for a node with a key that a module holds."`
 
-	Version versionCmd `cmd:"" help:"Print the version and what this build contains."`
+	Completion completionCmd `cmd:"" help:"Print what bash, zsh or fish needs to complete these commands."`
+	Complete   completeCmd   `cmd:"" hidden:"" help:"Complete a line; called by those scripts."`
+	Version    versionCmd    `cmd:"" help:"Print the version and what this build contains."`
+
+	Kits conformanceCommands `embed:""` // none, except in a program built with the tag conformance
 }
 
 func main() {
@@ -72,6 +91,7 @@ func main() {
 
 // run is main without the process: tests call it with their own streams.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	stdout, stderr = onScreen(stdout), onScreen(stderr)
 	a := &app{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr}
 	var c cli
 	exited := -1
@@ -98,7 +118,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "corridor: %v\nSee corridor --help, or corridor COMMAND --help for examples.\n", err)
 		return exitUsage
 	}
-	return a.report(kctx.Run(a))
+	return a.report(kctx.Run(a, kctx.Model))
 }
 
 // Exit codes of every command. check adds its own meaning to 3, 4 and 5.
@@ -128,7 +148,7 @@ func (a *app) report(err error) int {
 	}
 	fmt.Fprintln(a.stderr, "corridor:", err)
 	switch corridor.KindOf(err) {
-	case corridor.Invalid:
+	case corridor.Invalid, corridor.Limited: // what is too large is bad input too
 		return exitUsage
 	case corridor.ApprovalNeeded:
 		return exitApproval

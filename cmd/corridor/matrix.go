@@ -17,7 +17,7 @@ import (
 type matrixCmd struct {
 	Classes []string `placeholder:"CLASS,..." help:"What the data is; short for --set 'data_classes=[...]'."`
 	Purpose string   `placeholder:"NAME" help:"What the transfer is needed for; short for --set purpose=NAME."`
-	Set     []string `sep:"none" placeholder:"FACT=VALUE" help:"One fact; the value is YAML. May be repeated."`
+	Set     []string `sep:"none" placeholder:"FACT=VALUE" help:"One fact; the value is YAML. May be repeated." complete:"facts"`
 	Facts   string   `placeholder:"FILE" help:"YAML or JSON file with facts; - reads standard input."`
 	Assume  string   `placeholder:"PROFILE" help:"Fill what is not given from a named profile." default:"nothing_in_place"`
 	From    []string `placeholder:"CC,..." help:"Only these exporters. Default: every state with a pack."`

@@ -7,12 +7,12 @@ import (
 // negotiationsCmd lists this node's negotiations.
 type negotiationsCmd struct {
 	nodeFlags
-	State string `help:"Only those in this state, for example REQUESTED or TERMINATED."`
+	State string `enum:",REQUESTED,OFFERED,ACCEPTED,AGREED,VERIFIED,FINALIZED,TERMINATED" default:"" placeholder:"STATE" help:"Only those in this state: REQUESTED, OFFERED, ACCEPTED, AGREED, VERIFIED, FINALIZED or TERMINATED."`
 }
 
 // Help gives an example.
 func (negotiationsCmd) Help() string {
-	return "Example:\n  corridor negotiations --dir node\nWhat waits for a person is approved with corridor approve, or refused with corridor reject."
+	return "Example:\n  corridor negotiations --dir node\nWhat waits for a person is approved with corridor approve, refused with corridor reject, or answered with corridor answer."
 }
 
 // Run prints one line per negotiation, and on whom each waits.
@@ -30,7 +30,11 @@ func (c negotiationsCmd) Run(a *app) error {
 	}
 	rows := [][]string{{"NEGOTIATION", "STATE", "ROLE", "PEER", "DATASET", ""}}
 	for _, n := range items {
-		rows = append(rows, []string{n.PID, n.State, n.Role, n.Peer, n.Dataset, waits(n.Waiting)})
+		rows = append(rows, []string{n.PID, stateOf(n.State), n.Role, n.Peer, n.Dataset, waits(n.Waiting)})
 	}
-	return columns(a.stdout, "no negotiations yet", rows)
+	none := "no negotiations yet"
+	if c.State != "" {
+		none = "no negotiation is " + c.State
+	}
+	return columns(a.stdout, none, rows)
 }

@@ -136,7 +136,7 @@ func (c packsListCmd) Run(a *app) error {
 }
 
 type packsShowCmd struct {
-	ID    string `arg:"" help:"A pack's id or its jurisdiction."`
+	ID    string `arg:"" help:"A pack's id or its jurisdiction." complete:"packs"`
 	Rule  string `placeholder:"RULE" help:"Only this rule."`
 	Lang  string `enum:"en,zh,ru" default:"en" help:"Language of the texts: en, zh or ru."`
 	JSON  bool   `name:"json" help:"Print JSON."`

@@ -49,6 +49,9 @@ func (c packsCalendarCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if until != 0 && until <= from {
+		return &corridor.Error{Kind: corridor.Invalid, Where: "--until " + until.String(), Msg: "is not after " + from.String() + ", the first day listed", Fix: "give a later day, or an earlier one with --from"}
+	}
 	list, err := e.lib.Calendar(from, until, only)
 	if err != nil {
 		return err

@@ -99,7 +99,7 @@ func (c packsCoverCmd) show(w io.Writer, dir string, p law.Proposal) error {
 func appendTo(file string, cases []law.Case) error {
 	old, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return corridor.E(corridor.Invalid, "%w", err)
+		return corridor.Unreadable(err)
 	}
 	text := law.AppendCases(old, cases)
 	if _, err := law.ParseCases(file, text, cases[0].Jurisdiction); err != nil {
@@ -108,10 +108,10 @@ func appendTo(file string, cases []law.Case) error {
 		return e
 	}
 	if err := os.WriteFile(file+".new", text, 0o644); err != nil {
-		return corridor.E(corridor.Invalid, "%w", err)
+		return corridor.Unwritable(file, err)
 	}
 	if err := os.Rename(file+".new", file); err != nil {
-		return corridor.E(corridor.Invalid, "%w", err)
+		return corridor.Unwritable(file, err)
 	}
 	return nil
 }

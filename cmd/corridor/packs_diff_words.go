@@ -80,6 +80,7 @@ func diffItemTexts() map[string]corridor.Text {
 		"aspect.owner":        {EN: "owner", ZH: "义务人", RU: "кто исполняет"},
 		"aspect.time":         {EN: "time", ZH: "时点", RU: "момент"},
 		"aspect.deadline":     {EN: "deadline", ZH: "时限", RU: "срок исполнения"},
+		"aspect.approver":     {EN: "who approves", ZH: "批准者", RU: "кто разрешает"},
 		"aspect.stage":        {EN: "stage", ZH: "处理环节", RU: "этап обработки"},
 		"aspect.evidence":     {EN: "evidence", ZH: "证明", RU: "подтверждение"},
 		"aspect.other names":  {EN: "other names", ZH: "别名", RU: "другие имена"},

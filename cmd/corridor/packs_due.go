@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"corridor"
+	"corridor/internal/law"
 )
 
 type packsDueCmd struct {
@@ -46,6 +47,9 @@ func (c packsDueCmd) Run(a *app) error {
 	from, err := dayOf("--from", c.From, corridor.DateOf(time.Now()))
 	if err != nil {
 		return err
+	}
+	if from > law.MaxDate {
+		return &corridor.Error{Kind: corridor.Invalid, Where: "--from", Msg: from.String() + " is beyond " + corridor.Date(law.MaxDate).String(), Fix: "give the day of the event"}
 	}
 	due, err := e.lib.Due(c.Obligation, from)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"corridor/internal/editions"
 )
 
 type packsInstallCmd struct {
@@ -36,11 +38,11 @@ func (c packsInstallCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	e, err := readEdition(c.File)
+	e, err := editions.ReadEdition(c.File)
 	if err != nil {
 		return err
 	}
-	got, err := cfg.packStore().install(e, c.AllowOlder, time.Now())
+	got, err := cfg.packStore().Install(e, c.AllowOlder, time.Now())
 	if err != nil {
 		return err
 	}
@@ -71,7 +73,7 @@ func (c packsInstalledCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	in, err := cfg.packStore().read()
+	in, err := cfg.packStore().Read()
 	if err != nil {
 		return err
 	}
@@ -124,7 +126,7 @@ func (c packsRollbackCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	now, err := cfg.packStore().rollback(c.Pack, c.Builtin, time.Now())
+	now, err := cfg.packStore().Rollback(c.Pack, c.Builtin, time.Now())
 	if err != nil {
 		return err
 	}

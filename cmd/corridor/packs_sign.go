@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"corridor"
+	"corridor/internal/editions"
 	"corridor/internal/law"
 	"corridor/packs"
 )
@@ -52,12 +53,12 @@ func (c packsKeygenCmd) Run(a *app) error {
 func openPublisherKey(path string) (note.Signer, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return nil, corridor.E(corridor.Invalid, "%w", err)
+		return nil, corridor.Unreadable(err)
 	}
-	if !private(path) {
+	if !editions.Private(path) {
 		return nil, &corridor.Error{Kind: corridor.Invalid, Where: path, Msg: fmt.Sprintf("mode %04o: others may read it", info.Mode().Perm()), Fix: "run: chmod 600 " + path}
 	}
-	raw, err := readRegular(path)
+	raw, err := editions.ReadPlain(path)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func (c packsSignCmd) Run(a *app) error {
 }
 
 func (c packsSignCmd) edition(issued corridor.Date) (*law.Edition, error) {
-	if data, err := readRegular(c.What); err == nil && bytes.HasPrefix(data, []byte("{")) {
+	if data, err := editions.ReadPlain(c.What); err == nil && bytes.HasPrefix(data, []byte("{")) {
 		return law.DecodeEdition(data)
 	}
 	fsys, dir, err := packAround(c.What)
@@ -186,7 +187,7 @@ type verifiedEdition struct {
 
 // Run verifies.
 func (c packsVerifyCmd) Run(a *app) error {
-	e, err := readEdition(c.File)
+	e, err := editions.ReadEdition(c.File)
 	if err != nil {
 		return err
 	}
@@ -196,6 +197,9 @@ func (c packsVerifyCmd) Run(a *app) error {
 	}
 	got, err := law.Admit(fsys, e, pubs)
 	if err != nil {
+		return err
+	}
+	if err := editions.CheckIssued(e, time.Now()); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -211,7 +215,7 @@ func (c packsVerifyCmd) against() (fs.FS, *law.Publishers, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if fsys, _, err = cfg.packStore().inUse(); err != nil {
+		if fsys, _, err = cfg.packStore().InUse(); err != nil {
 			return nil, nil, err
 		}
 		if file == "" {
@@ -221,7 +225,7 @@ func (c packsVerifyCmd) against() (fs.FS, *law.Publishers, error) {
 	if file == "" {
 		return nil, nil, &corridor.Error{Kind: corridor.Invalid, Where: "--publishers", Msg: "is missing: whose signature counts?", Fix: "name the file of publishers, or a node with --dir"}
 	}
-	pubs, err := readPublishers(file)
+	pubs, err := editions.ReadPublishers(file)
 	return fsys, pubs, err
 }
 

@@ -67,7 +67,7 @@ var packName = regexp.MustCompile(`(?m)^pack:[ \t]*["']?([a-z0-9_-]+)`)
 func (e *edition) onePack(file string) (fs.FS, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, corridor.E(corridor.Invalid, "%w", err)
+		return nil, corridor.Unreadable(err)
 	}
 	defer f.Close()
 	data, err := readLimited(f, file)

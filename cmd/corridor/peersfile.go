@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"corridor"
+	"corridor/internal/exchange"
 	"corridor/internal/identity"
 )
 
@@ -34,7 +35,11 @@ type peerList struct {
 	seen time.Time
 	size int64
 	doc  peersDoc
+	by   map[string]identity.Peer // DID
 }
+
+// maxPeers bounds the list: room for tens of thousands.
+const maxPeers = 16 << 20
 
 // load gives the current list.
 func (l *peerList) load() ([]identity.Peer, error) {
@@ -42,6 +47,7 @@ func (l *peerList) load() ([]identity.Peer, error) {
 	defer l.mu.Unlock()
 	info, err := os.Stat(l.path)
 	if errors.Is(err, fs.ErrNotExist) {
+		l.doc, l.by, l.seen, l.size = peersDoc{}, nil, time.Time{}, 0
 		return nil, nil
 	}
 	if err != nil {
@@ -58,20 +64,24 @@ func (l *peerList) load() ([]identity.Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.doc, l.seen, l.size = doc, info.ModTime(), info.Size()
+	by := make(map[string]identity.Peer, len(doc.Peers))
+	for _, p := range doc.Peers {
+		by[p.DID] = p
+	}
+	l.doc, l.by, l.seen, l.size = doc, by, info.ModTime(), info.Size()
 	return doc.Peers, nil
 }
 
 // Lookup implements identity.Directory.
 func (l *peerList) Lookup(ctx context.Context, did string) (identity.Peer, error) {
-	peers, err := l.load()
-	if err != nil {
+	if _, err := l.load(); err != nil {
 		return identity.Peer{}, err
 	}
-	for _, p := range peers {
-		if p.DID == did {
-			return p, nil
-		}
+	l.mu.Lock()
+	p, known := l.by[did]
+	l.mu.Unlock()
+	if known {
+		return p, nil
 	}
 	return identity.Peer{}, &corridor.Error{Kind: corridor.Forbidden, Msg: did + " is not a participant that this node knows",
 		Fix: "the operator adds it with: corridor peers add"}
@@ -89,8 +99,8 @@ func (l *peerList) All() []identity.Peer {
 // parsePeers reads the list strictly.
 func parsePeers(path string, raw []byte) (peersDoc, error) {
 	var doc peersDoc
-	if len(raw) > maxConfig {
-		return doc, corridor.E(corridor.Invalid, "%s: %d bytes, at most %d are allowed", path, len(raw), maxConfig)
+	if len(raw) > maxPeers {
+		return doc, corridor.E(corridor.Invalid, "%s: %d bytes, at most %d are allowed", path, len(raw), maxPeers)
 	}
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return doc, nil
@@ -121,6 +131,13 @@ func checkPeer(at string, p identity.Peer) error {
 	case p.Address != "" && !strings.HasPrefix(p.Address, "http://") && !strings.HasPrefix(p.Address, "https://"):
 		return &corridor.Error{Kind: corridor.Invalid, Where: at, Msg: fmt.Sprintf("%q is not a web address", p.Address), Fix: "leave it out, or write it like https://gateway.example.org/dsp/2025-1"}
 	}
+	if err := exchange.CheckSteps(at+", manual", p.Manual); err != nil {
+		return err
+	}
+	if err := p.CheckPlain(); err != nil {
+		err.Where = at + ", " + err.Where
+		return err
+	}
 	return nil
 }
 
@@ -135,6 +152,9 @@ type peerLine struct {
 	Flags        *[]string `yaml:"flags,omitempty"`
 	Address      string    `yaml:"address,omitempty"`
 	LogVKey      string    `yaml:"log_vkey,omitempty"`
+
+	Manual []string        `yaml:"manual,omitempty"`
+	Plain  *identity.Plain `yaml:"plain,omitempty"`
 }
 
 func peersOut(peers []identity.Peer) map[string][]peerLine {
@@ -146,7 +166,7 @@ func peersOut(peers []identity.Peer) map[string][]peerLine {
 	}
 	var lines []peerLine
 	for _, p := range peers {
-		lines = append(lines, peerLine{p.DID, p.Name, p.Jurisdiction, p.Type, stated(p.Traits), stated(p.Flags), p.Address, p.LogVKey})
+		lines = append(lines, peerLine{p.DID, p.Name, p.Jurisdiction, p.Type, stated(p.Traits), stated(p.Flags), p.Address, p.LogVKey, p.Manual, p.Plain})
 	}
 	return map[string][]peerLine{"peers": lines}
 }

@@ -58,7 +58,7 @@ func TestWrongListOfPeersIsRefused(t *testing.T) {
 		"not a did:web":   {"peers: [{did: 'did:key:z6', jurisdiction: CN}]", "did:web:gateway.example.org"},
 		"listed twice":    {"peers: [{did: did:web:a, jurisdiction: CN}, {did: did:web:a, jurisdiction: KZ}]", "twice"},
 		"not an address":  {"peers: [{did: did:web:a, jurisdiction: CN, address: a.example}]", "web address"},
-		"too big":         {strings.Repeat("#", maxConfig+1), "at most"},
+		"too big":         {strings.Repeat("#", maxPeers+1), "at most"},
 		"no country":      {"peers: [{did: did:web:a}]", "not a country"},
 		"a list, no key":  {"- did:web:a", "peers.yaml"},
 		"not even a list": {"peers: {", "peers.yaml"},

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
+
+	"go.yaml.in/yaml/v4"
 
 	"corridor"
 	"corridor/internal/catalog"
@@ -21,8 +27,9 @@ type publishCmd struct {
 	ID          string            `help:"Identifier of the dataset. Default: the file's name without its ending."`
 	Title       string            `help:"Title in the catalogue."`
 	Description string            `help:"Description in the catalogue."`
+	Metadata    string            `placeholder:"FILE" help:"YAML or JSON file that describes the dataset in the words of DCAT-AP: titles by language, themes, publisher, places, time, licence (docs/management-api.md); - reads standard input."`
 	Facts       string            `placeholder:"FILE" help:"YAML or JSON file with facts that you state; - reads standard input."`
-	Set         []string          `sep:"none" placeholder:"FACT=VALUE" help:"One fact that you state; the value is YAML. May be repeated."`
+	Set         []string          `sep:"none" placeholder:"FACT=VALUE" help:"One fact that you state; the value is YAML. May be repeated." complete:"facts"`
 	Plan        string            `placeholder:"FILE" help:"JSON file with what is done to the bytes on their way out, instead of what the scan proposes."`
 	AsIs        bool              `help:"Do nothing to the bytes."`
 	Policy      string            `placeholder:"FILE" help:"JSON file with the offer's ODRL policy. Default: plain use."`
@@ -111,6 +118,11 @@ func (c publishCmd) publication(a *app, report *scan.Report) (exchange.Publicati
 	if p.Plan, err = json.Marshal(plan); err != nil {
 		return p, fmt.Errorf("plan: %w", err)
 	}
+	if c.Metadata != "" {
+		if p.Metadata, err = c.metadata(a); err != nil {
+			return p, err
+		}
+	}
 	if c.Policy != "" {
 		if p.Policy, err = readInput(a, c.Policy); err != nil {
 			return p, err
@@ -118,6 +130,55 @@ func (c publishCmd) publication(a *app, report *scan.Report) (exchange.Publicati
 	}
 	p.Facts, err = c.facts(a, factsAfter(report, plan))
 	return p, err
+}
+
+// metadata reads the operator's description strictly.
+func (c publishCmd) metadata(a *app) (*catalog.Metadata, error) {
+	raw, err := readInput(a, c.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, &corridor.Error{Kind: corridor.Invalid, Where: c.Metadata, Msg: "is empty", Fix: "write for example title: {en: Shipments}"}
+	}
+	var tree any
+	if err := yaml.Load(raw, &tree); err != nil {
+		return nil, &corridor.Error{Kind: corridor.Invalid, Where: c.Metadata, Msg: "not YAML: " + err.Error()}
+	}
+	text, err := json.Marshal(tree)
+	if err != nil {
+		return nil, corridor.E(corridor.Invalid, "%s: %w", c.Metadata, err)
+	}
+	var m catalog.Metadata
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&m); err != nil {
+		return nil, &corridor.Error{Kind: corridor.Invalid, Where: c.Metadata, Msg: misfit(err), Fix: "see the metadata of a dataset in docs/management-api.md"}
+	}
+	m, err = m.Check()
+	return &m, err
+}
+
+// misfit says in the words of the file, not of the program, what decoding did
+// not like.
+func misfit(err error) string {
+	var kind *json.UnmarshalTypeError
+	if !errors.As(err, &kind) {
+		return strings.TrimPrefix(err.Error(), "json: ")
+	}
+	want := "fields are"
+	switch kind.Type.Kind() {
+	case reflect.Map:
+		want = "a text by language, like {en: Shipments}, is"
+		if kind.Type.Elem().Kind() == reflect.Slice {
+			want = "a list by language, like {en: [tea, steel]}, is"
+		}
+	case reflect.Slice:
+		want = "a list is"
+	case reflect.String:
+		want = "a text is"
+	}
+	return fmt.Sprintf("%s: here stands a value of kind %s, where %s wanted", cmp.Or(kind.Field, "the file"), kind.Value, want)
 }
 
 // plan is what the operator gives, or what the scan proposes.

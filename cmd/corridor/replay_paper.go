@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"corridor"
+	"corridor/internal/editions"
 	"corridor/internal/law"
 	"corridor/internal/paper"
 )
@@ -98,7 +99,7 @@ func (c replayCmd) library(data []byte) (*law.Library, error) {
 		} `json:"verdict"`
 	}
 	_ = json.Unmarshal(data, &file) // what cannot be read is refused by replay
-	return cfg.packStore().library(append(file.Packs, file.Verdict.Packs...))
+	return cfg.packStore().Library(append(file.Packs, file.Verdict.Packs...))
 }
 
 // replay decides what a file decided and holds the two against each other.
@@ -209,7 +210,7 @@ func replayable(lib *law.Library, engine string, packs []corridor.PackRef) error
 		return &corridor.Error{Kind: corridor.NotFound, Where: "engine", Msg: fmt.Sprintf("was decided by %q, and this program has %s", engine, law.Engine), Fix: "replay it with the program that wrote it"}
 	}
 	for _, p := range packs {
-		if !present(lib, p) {
+		if !editions.Has(lib, p) {
 			return &corridor.Error{Kind: corridor.NotFound, Where: "packs." + p.ID, Msg: fmt.Sprintf("edition %s, %s, is not here", p.Version, p.Digest), Fix: "name a directory that holds this edition with --packs"}
 		}
 	}

@@ -93,6 +93,9 @@ func eventDays(list []string) (map[string]corridor.Date, error) {
 		if err != nil {
 			return nil, corridor.E(corridor.Invalid, "--event %s: %w", name, err)
 		}
+		if day > law.MaxDate {
+			return nil, &corridor.Error{Kind: corridor.Invalid, Where: "--event " + name, Msg: day.String() + " is beyond " + corridor.Date(law.MaxDate).String(), Fix: "give the day on which it happens"}
+		}
 		if out == nil {
 			out = map[string]corridor.Date{}
 		}

@@ -39,7 +39,8 @@ Examples:
   corridor check --from CN --to KZ --facts facts.yaml
   gunzip -c export.jsonl.gz | corridor scan - --json
 
-Exit codes: 0 scanned, 2 bad input.`
+Exit codes: 0 scanned, 1 stopped by a signal, 2 bad input. A signal ends it at once, also while
+it waits for a pipe.`
 }
 
 // Run scans the file and prints what was found.
@@ -90,6 +91,9 @@ func factsYAML(rep *scan.Report, lang string) ([]byte, error) {
 	var b bytes.Buffer
 	w := scanWords()
 	fmt.Fprintf(&b, "# "+w["facts_head"].In(lang)+"\n", oneLine(rep.File), rep.SHA256)
+	for _, name := range unknownColumns(rep) {
+		fmt.Fprintf(&b, "# %s: %s\n", oneLine(name), w["unknown"].In(lang))
+	}
 	if len(rep.Facts) == 0 {
 		fmt.Fprintf(&b, "# %s\n{}\n", w["nothing"].In(lang))
 		return b.Bytes(), nil
@@ -142,7 +146,11 @@ func columnTable(b *bytes.Buffer, rep *scan.Report, lang string) {
 		lead := []string{c.Name, w["type_"+c.Type].In(lang), scan.Grouped(c.Nulls, lang), about(c) + scan.Grouped(c.Distinct, lang), c.Shape}
 		texts := findingTexts(c, lang)
 		if len(texts) == 0 {
-			rows = append(rows, append(lead, "-"))
+			what := "-"
+			if c.Unknown {
+				what = "?   " + w["unknown"].In(lang)
+			}
+			rows = append(rows, append(lead, what))
 			continue
 		}
 		for i, t := range texts {

@@ -16,6 +16,7 @@ func scanWords() map[string]corridor.Text {
 		"sensitive": {EN: "Of them with sensitive data", ZH: "其中含敏感个人信息", RU: "Из них с чувствительными данными"},
 		"subject": {EN: "Column %s seems to identify a person (%s): publish with --subject %s --subject-kind %s to count each person once a year",
 			ZH: "列 %s 似乎可标识个人（%s）：发布时使用 --subject %s --subject-kind %s，每人每年只计一次", RU: "Столбец %s, по-видимому, указывает человека (%s): публикуйте с --subject %s --subject-kind %s, и каждый считается в году один раз"},
+		"unknown":    {EN: "not recognised: its texts may name people; look, and say with --holds", ZH: "未识别：文本可能含有个人姓名，请查看并用 --holds 注明", RU: "не распознано: там могут быть имена людей; посмотрите и скажите через --holds"},
 		"warning":    {EN: "Warning", ZH: "注意", RU: "Внимание"},
 		"presence":   {EN: "A scan proves presence, never absence: what is not listed may still be there.", ZH: "扫描只能证明存在，不能证明不存在：未列出的内容仍可能存在。", RU: "Проверка доказывает наличие, но не отсутствие: не найденное всё же может быть в файле."},
 		"facts":      {EN: "Proposed facts, for an officer to confirm:", ZH: "建议的事实（须经负责人确认）：", RU: "Предлагаемые факты (подтверждает ответственный):"},

@@ -3,8 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
+
+	"corridor"
 )
 
 // statusCmd asks a running node how it is.
@@ -28,8 +31,31 @@ func (c statusCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, status)
 	}
+	pending := status["waiting"]
+	delete(status, "waiting")
 	for _, name := range slices.Sorted(maps.Keys(status)) {
 		if _, err := fmt.Fprintf(a.stdout, "%-14s %s\n", name, plainJSON(status[name])); err != nil {
+			return err
+		}
+	}
+	return printPending(a.stdout, pending)
+}
+
+// printPending tells of each process that is not finished on whom it waits
+// and until when, one to a line.
+func printPending(w io.Writer, raw json.RawMessage) error {
+	var list []struct {
+		Kind  string `json:"kind"`
+		PID   string `json:"pid"`
+		Peer  string `json:"peer"`
+		State string `json:"state"`
+		waiting
+	}
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return corridor.E(corridor.Internal, "the node's answer: %w", err)
+	}
+	for _, p := range list {
+		if _, err := fmt.Fprintf(w, "%-14s %s %s  %s  %s  %s\n", "waiting", p.Kind, p.PID, stateOf(p.State), p.Peer, waits(&p.waiting)); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,7 @@ import (
 // stopFlags are those of the commands that act on one running process.
 type stopFlags struct {
 	nodeFlags
-	ID string `arg:"" help:"Transfer, as corridor transfers shows it."`
+	ID string `arg:"" help:"Transfer, as corridor transfers shows it." complete:"transfers"`
 }
 
 // act posts one verb on a transfer and prints what became of it.
@@ -57,10 +57,36 @@ func (resumeCmd) Help() string { return "Example:\n  corridor resume urn:uuid:..
 // Run resumes a transfer; the law is asked again.
 func (c resumeCmd) Run(a *app) error { return c.act(a, "resume", "") }
 
+// startCmd starts a transfer that waits for a person.
+type startCmd struct {
+	stopFlags
+}
+
+// Help gives an example.
+func (startCmd) Help() string {
+	return "Example:\n  corridor start urn:uuid:... --dir node\nThe provider starts it, where manual: [start] of the node, the peer or the dataset holds it back. The law is asked again."
+}
+
+// Run starts a transfer, as its provider.
+func (c startCmd) Run(a *app) error { return c.act(a, "start", "") }
+
+// finishCmd ends a transfer as complete by a person's word.
+type finishCmd struct {
+	stopFlags
+}
+
+// Help says what it is for.
+func (finishCmd) Help() string {
+	return "Example:\n  corridor finish urn:uuid:... --dir node\nOnce it is STARTED. For data that went another way than through this node: the receipt vouches for no bytes."
+}
+
+// Run ends the transfer as complete.
+func (c finishCmd) Run(a *app) error { return c.act(a, "complete", "") }
+
 // terminateCmd ends a transfer or a negotiation for good.
 type terminateCmd struct {
 	nodeFlags
-	ID     string `arg:"" help:"Transfer or negotiation."`
+	ID     string `arg:"" help:"Transfer or negotiation." complete:"transfers,negotiations"`
 	Reason string `required:"" help:"Why; the peer is told."`
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -92,13 +93,35 @@ func (c tasksListCmd) Run(a *app) error {
 	if c.JSON {
 		err = printJSON(a.stdout, items)
 	} else {
-		err = w.list(a.stdout, items)
+		err = errors.Join(w.list(a.stdout, items), c.unconfirmed(a, w))
 	}
 	if err == nil && c.ICS != "" {
 		err = writeWhole(c.ICS, w.nodeCalendar(items))
 	}
 	if err == nil && c.Overdue && len(items) > 0 {
 		return exit(exitFailed)
+	}
+	return err
+}
+
+// unconfirmed tells of releases whose arrival nobody has confirmed: no law asks
+// for it, and a person has to see to it all the same.
+func (c tasksListCmd) unconfirmed(a *app, w taskBook) error {
+	if c.Agreement != "" {
+		return nil
+	}
+	node, err := c.client()
+	if err != nil {
+		return err
+	}
+	var st struct {
+		Arrivals map[string]int64 `json:"arrivals"`
+	}
+	if err := node.get(a.ctx, "/api/status", nil, &st); err != nil {
+		return err
+	}
+	if n := st.Arrivals["unconfirmed"]; n > 0 {
+		_, err = fmt.Fprintln(a.stdout, w.say("task.unconfirmed", n))
 	}
 	return err
 }
@@ -144,7 +167,7 @@ func (w taskBook) nodeCalendar(items []exchange.Task) []byte {
 
 type tasksShowCmd struct {
 	taskFlags
-	Task string `arg:"" help:"Task, as corridor tasks lists it."`
+	Task string `arg:"" help:"Task, as corridor tasks lists it." complete:"tasks"`
 }
 
 // Help gives an example.
@@ -165,7 +188,7 @@ func (c tasksShowCmd) Run(a *app) error {
 
 type tasksDoneCmd struct {
 	taskFlags
-	Task     string `arg:"" help:"Task, as corridor tasks lists it."`
+	Task     string `arg:"" help:"Task, as corridor tasks lists it." complete:"tasks"`
 	By       string `required:"" help:"Who says so."`
 	Ref      string `required:"" help:"Where the evidence is kept: a file number, an address."`
 	Evidence string `type:"existingfile" placeholder:"FILE" help:"The document; its digest goes on record, the document stays where it is."`
@@ -202,9 +225,12 @@ func (c tasksDoneCmd) Run(a *app) error {
 func digestOfFile(name string) (string, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return "", corridor.E(corridor.Invalid, "%w", err)
+		return "", corridor.Unreadable(err)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		return "", &corridor.Error{Kind: corridor.Invalid, Where: name, Msg: "is no plain file", Fix: "name the document"}
+	}
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return "", corridor.E(corridor.Invalid, "%s: %w", name, err)
@@ -227,7 +253,7 @@ func (f taskFlags) act(a *app, id, how string, p exchange.Proof) error {
 
 type tasksNotCmd struct {
 	taskFlags
-	Task   string `arg:"" help:"Task, as corridor tasks lists it."`
+	Task   string `arg:"" help:"Task, as corridor tasks lists it." complete:"tasks"`
 	By     string `required:"" help:"Who says so."`
 	Reason string `required:"" help:"Why the duty does not apply here."`
 }
@@ -247,7 +273,7 @@ func (c tasksNotCmd) Run(a *app) error {
 
 type tasksEventCmd struct {
 	taskFlags
-	Agreement string `arg:"" help:"Agreement, as corridor agreements lists it."`
+	Agreement string `arg:"" help:"Agreement, as corridor agreements lists it." complete:"agreements"`
 	Event     string `arg:"" help:"What happened: signature, effect, detection, request ..."`
 	On        string `placeholder:"YYYY-MM-DD" help:"Day on which it happened. Default: today."`
 	Ref       string `help:"Tells two events of a kind on one day apart."`

@@ -170,10 +170,16 @@ func (w taskBook) days(tasks []law.Task, uid func(int) string, changed func(int)
 		if d.summary == "" {
 			d.summary = t.Obligation
 		}
+		if !t.Certain {
+			d.summary = w.say("task.maybe", d.summary)
+		}
 		if t.Until {
 			d.summary = w.say("task.until", t.Due) + ": " + d.summary
 		}
 		d.description += "\n" + w.cites(slices.Clone(t.Citations))
+		if !t.Certain {
+			d.description += "\n" + w.say("task.possible")
+		}
 		if s := t.Evidence.In(w.lang); s != "" {
 			d.description += "\n" + w.say("task.wanted", s)
 		}

@@ -37,6 +37,7 @@ func taskTexts() map[string]corridor.Text {
 		"task.reason":         {EN: "reason: %s", ZH: "理由：%s", RU: "причина: %s"},
 		"task.wanted":         {EN: "What shows that it was done: %s", ZH: "证明方式：%s", RU: "Чем подтверждается: %s"},
 		"task.of":             {EN: "agreement %s", ZH: "协议 %s", RU: "соглашение %s"},
+		"task.unconfirmed":    {EN: "Besides: %d releases were not confirmed by their deadline; see corridor transfers", ZH: "另有 %d 次放行未按期确认，见 corridor transfers", RU: "Кроме того, не подтверждено в срок выпусков: %d; см. corridor transfers"},
 		"task.calendar":       {EN: "working days of %s", ZH: "%s工作日历", RU: "рабочие дни: %s"},
 	}
 }

@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"net/url"
 	"time"
+
+	"corridor/internal/catalog"
 )
 
 // transferCmd fetches the data of an agreement.
 type transferCmd struct {
 	nodeFlags
-	Agreement string `arg:"" help:"Agreement, as corridor agreements shows it."`
+	Agreement string `arg:"" help:"Agreement, as corridor agreements shows it." complete:"agreements"`
+	Push      bool   `help:"Let the provider push the data here instead of fetching it."`
 	NoWait    bool   `help:"Return at once instead of waiting for the end."`
 }
 
@@ -17,8 +20,9 @@ type transferCmd struct {
 func (transferCmd) Help() string {
 	return `Example:
   corridor transfer urn:uuid:... --dir node
+  corridor transfer urn:uuid:... --push --dir node    # for a provider that has no address to fetch from
 The file appears under its name only when its digest has been checked. Exit code 0: completed. 3: it waits for a person
-or is suspended. 1: terminated.`
+of this node or is suspended. 1: terminated. While it waits for the provider, Ctrl-C leaves it going: corridor transfers.`
 }
 
 // Run asks for the transfer and shows its progress until it ends.
@@ -28,7 +32,11 @@ func (c transferCmd) Run(a *app) error {
 		return err
 	}
 	var t transferView
-	if err := node.post(a.ctx, "/api/transfers", map[string]string{"agreement": c.Agreement}, &t); err != nil {
+	ask := map[string]string{"agreement": c.Agreement}
+	if c.Push {
+		ask["format"] = catalog.FormatPush
+	}
+	if err := node.post(a.ctx, "/api/transfers", ask, &t); err != nil {
 		return err
 	}
 	if !c.NoWait {
@@ -62,6 +70,7 @@ func (c transferCmd) follow(a *app, node *nodeClient, pid string) (transferView,
 		wait = url.Values{"wait": {progressEvery.String()}}
 	}
 	started := time.Now()
+	var told patience
 	for {
 		var t transferView
 		if err := node.get(a.ctx, "/api/transfers/"+url.PathEscape(pid), wait, &t); err != nil {
@@ -70,6 +79,7 @@ func (c transferCmd) follow(a *app, node *nodeClient, pid string) (transferView,
 		if t.State == "COMPLETED" || t.State == "TERMINATED" || t.State == "SUSPENDED" || t.Waiting != nil && t.Waiting.On == "operator" {
 			return t, nil
 		}
+		told.tell(a, t.PID, t.Waiting, "corridor transfers")
 		screen.progress(fmt.Sprintf("%s  %s  %s", t.State, megabytes(t.Bytes), duration(time.Since(started))))
 		if err := a.ctx.Err(); err != nil {
 			return t, err
@@ -88,6 +98,14 @@ func megabytes(n int64) string {
 		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 	}
 	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
+
+// note says on whom a transfer waits, or what never came of it.
+func (t transferView) note() string {
+	if t.Waiting == nil && t.Unconfirmed != nil && t.Acknowledged == nil {
+		return fmt.Sprintf("not confirmed by %s: entry %d of the log", t.ConfirmBy, t.Unconfirmed.Index)
+	}
+	return waits(t.Waiting)
 }
 
 // progressEvery is how often a client looks at a running transfer to redraw
@@ -117,7 +135,7 @@ func (c transfersCmd) Run(a *app) error {
 	}
 	rows := [][]string{{"TRANSFER", "STATE", "ROLE", "SIZE", "FILE", ""}}
 	for _, t := range items {
-		rows = append(rows, []string{t.PID, t.State, t.Role, megabytes(t.Bytes), t.File, waits(t.Waiting)})
+		rows = append(rows, []string{t.PID, stateOf(t.State), t.Role, megabytes(t.Bytes), t.File, t.note()})
 	}
 	return columns(a.stdout, "no transfers yet", rows)
 }

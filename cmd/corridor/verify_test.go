@@ -180,6 +180,51 @@ func TestAWitnessRunsUntilItIsStopped(t *testing.T) {
 	stop()
 }
 
+// TestAWitnessHasKeysOfEitherType: both at once, one of them alone, and after a
+// restart those that it has.
+func TestAWitnessHasKeysOfEitherType(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "witness")
+	key := ed25519.NewKeyFromSeed(make([]byte, 32))
+	vkey := verify.LogVKey("kz.example/log", key.Public().(ed25519.PublicKey))
+	v, err := verify.LogVerifier(vkey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := note.Sign(&note.Note{Text: verify.Checkpoint{Origin: "kz.example/log", Size: 1, Root: tlog.RecordHash([]byte("x"))}.String()}, author{v, key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pq note.Verifier
+	for i, step := range []struct {
+		args  []string
+		lines int
+	}{{[]string{"--suite", "Ed25519", "--suite", "ML-DSA-44", "--name", "w.example"}, 2}, {[]string{"--suite", "ML-DSA-44"}, 1}, {nil, 2}} {
+		url, printed, stop := startWitness(t, append(step.args, "--dir", dir, "--log", vkey)...)
+		if pq == nil {
+			if pq, err = verify.WitnessVerifier(printed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		resp, err := http.Post(url+"/add-checkpoint", "text/plain", strings.NewReader(fmt.Sprintf("old %d\n\n%s", min(i, 1), signed)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != 200 || bytes.Count(body, []byte("\n")) != step.lines {
+			t.Fatalf("%v: %v %d %s", step.args, err, resp.StatusCode, body)
+		}
+		if _, n, err := verify.OpenCheckpoint(append(bytes.Clone(signed), body...), v, pq); err != nil || len(n.Sigs) != 2 {
+			t.Errorf("%v: %v", step.args, err)
+		}
+		stop()
+	}
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"witness", "--dir", dir, "--suite", "SM2"}, nil, &out, &errs); code == 0 || !strings.Contains(errs.String(), "ML-DSA-44") {
+		t.Error(code, errs.String())
+	}
+}
+
 // startWitness runs the command until stop, and reads what it prints.
 func startWitness(t *testing.T, args ...string) (url, vkey string, stop func() int) {
 	t.Helper()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,10 +15,13 @@ import (
 // answer is printed with --json.
 
 type waiting struct {
-	On    string    `json:"on"`
-	Since time.Time `json:"since"`
-	Why   string    `json:"why"`
-	Next  string    `json:"next"`
+	On    string     `json:"on"`
+	Since time.Time  `json:"since"`
+	Why   string     `json:"why"`
+	Next  string     `json:"next"`
+	By    *time.Time `json:"by,omitempty"`
+	Then  string     `json:"then,omitempty"`
+	Retry *time.Time `json:"retry,omitempty"`
 }
 
 type negotiationView struct {
@@ -27,6 +31,7 @@ type negotiationView struct {
 	Dataset   string   `json:"dataset"`
 	State     string   `json:"state"`
 	Purpose   string   `json:"purpose"`
+	Plain     bool     `json:"plain,omitempty"`
 	Agreement string   `json:"agreement"`
 	Code      string   `json:"code"`
 	Reason    []string `json:"reason"`
@@ -45,6 +50,10 @@ type transferView struct {
 	File      string   `json:"file"`
 	Reason    []string `json:"reason"`
 	Waiting   *waiting `json:"waiting"`
+
+	ConfirmBy    string               `json:"confirm_by,omitempty"`
+	Unconfirmed  *corridor.ReceiptRef `json:"unconfirmed,omitempty"`
+	Acknowledged *corridor.ReceiptRef `json:"acknowledged,omitempty"`
 }
 
 // page is one page of a list.
@@ -86,7 +95,7 @@ func columns(w io.Writer, empty string, rows [][]string) error {
 	return err
 }
 
-// waits says on whom something waits, why and what happens next.
+// waits says on whom something waits, why, what happens next and when.
 func waits(w *waiting) string {
 	if w == nil || w.On == "" {
 		return ""
@@ -98,16 +107,29 @@ func waits(w *waiting) string {
 	if w.Next != "" {
 		s += "; next: " + w.Next
 	}
+	if w.Retry != nil {
+		s += ", again at " + moment(*w.Retry)
+	}
+	if w.By != nil && w.Then != "" {
+		s += "; on " + moment(*w.By) + ": " + w.Then
+	}
 	return s
+}
+
+// moment writes a date for a person.
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// stateOf names a state for a person, also that of what is not yet begun.
+func stateOf(state string) string {
+	return cmp.Or(state, "not yet received by the peer")
 }
 
 // printNegotiation tells one negotiation in a few lines.
 func printNegotiation(w io.Writer, n negotiationView) error {
-	state := n.State
-	if state == "" {
-		state = "not yet received by the peer"
+	lines := []string{fmt.Sprintf("negotiation %s  %s  %s of %s", n.PID, stateOf(n.State), n.Role, n.Dataset)}
+	if n.Plain {
+		lines = append(lines, "law         both sides are decided by this node: "+n.Peer+" speaks the Dataspace Protocol only")
 	}
-	lines := []string{fmt.Sprintf("negotiation %s  %s  %s of %s", n.PID, state, n.Role, n.Dataset)}
 	if n.Agreement != "" {
 		lines = append(lines, "agreement   "+n.Agreement)
 	}
@@ -123,7 +145,7 @@ func printNegotiation(w io.Writer, n negotiationView) error {
 
 // printTransfer tells one transfer in a few lines.
 func printTransfer(w io.Writer, t transferView) error {
-	lines := []string{fmt.Sprintf("transfer %s  %s  %d bytes", t.PID, t.State, t.Bytes)}
+	lines := []string{fmt.Sprintf("transfer %s  %s  %d bytes", t.PID, stateOf(t.State), t.Bytes)}
 	if t.File != "" {
 		lines = append(lines, "file     "+t.File)
 	}

@@ -22,8 +22,11 @@ import (
 	"corridor"
 	"corridor/internal/catalog"
 	"corridor/internal/counter"
+	"corridor/internal/dsp"
+	"corridor/internal/editions"
 	"corridor/internal/exchange"
 	"corridor/internal/identity"
+	"corridor/internal/identity/dcp"
 	"corridor/internal/law"
 	"corridor/internal/ledger"
 	"corridor/internal/server"
@@ -37,50 +40,114 @@ type running struct {
 	base     string // how peers reach it
 	log      *slog.Logger
 	keys     *identity.Keys
-	secret   []byte // of the data plane
+	ring     *identity.Ring // changes them while the node runs
+	secret   []byte         // of the data plane
 	db       *store.DB
+	replay   *replayStore
 	law      *law.Library
-	signed   map[string]exchange.PackInUse // the signed editions among them
+	signed   map[string]editions.Signed // the signed editions among them
 	peers    *peerList
+	rules    *ruleFile // what is demanded and issued
 	client   *http.Client
 	resolver *identity.Resolver
 	tokens   *identity.Tokens
+	claims   *claims // credentials: demanded, held, issued
 	ledger   *ledger.Log
 	exchange *exchange.Service
+	crawler  *catalog.Crawler // nil: no catalogues are read
 	handler  http.Handler
+	kit      *testKit // nil, except in a program built with the tag conformance
+}
+
+// testKit is what a public test kit needs of a node: it plays a peer without a
+// DID, and drives the node from outside. A program built without the tag
+// conformance makes none, and no configuration can.
+type testKit struct {
+	identity kitIdentity
+	adjust   func(*exchange.Config) // what is set otherwise than a node's directory says
+}
+
+// kitIdentity stands in for tokens, DID documents and the list of peers.
+type kitIdentity interface {
+	server.Verifier                                             // who calls
+	identity.Directory                                          // who is known
+	Issue(ctx context.Context, audience string) (string, error) // the token that we send
 }
 
 // openNode puts a node together. The order matters: keys before anything
 // that signs, the database before the log, the log before the exchange, and
 // the handler last, so that nothing answers before everything is there.
-func openNode(ctx context.Context, cfg config, rules *law.Library, signed map[string]exchange.PackInUse, log *slog.Logger) (*running, error) {
+func openNode(ctx context.Context, cfg config, rules *law.Library, signed map[string]editions.Signed, log *slog.Logger) (*running, error) {
 	n := &running{cfg: cfg, law: rules, signed: signed, log: log, peers: &peerList{path: cfg.path(cfg.Peers)}}
-	for _, step := range []func(context.Context) error{
-		n.openKeys,     // 1. who we are
-		n.openDatabase, // 2. what we know
-		n.openNetwork,  // 3. how we reach others and know them
-		n.openLog,      // 4. where receipts go
-		n.openExchange, // 5. what we do
-		n.openHandler,  // 6. what others may ask
-	} {
-		if err := step(ctx); err != nil {
-			return nil, errors.Join(err, n.close())
-		}
+	if err := n.open(ctx); err != nil {
+		return nil, err
 	}
 	return n, nil
 }
 
+func (n *running) open(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		n.openKeys,     // 1. who we are
+		n.openDatabase, // 2. what we know
+		n.openNetwork,  // 3. how we reach others and know them
+		n.openClaims,   // 4. what they must prove, and what we can prove
+		n.openLog,      // 5. where receipts go
+		n.openExchange, // 6. what we do
+		n.openCrawler,  // 7. what we look for at others
+		n.openHandler,  // 8. what others may ask
+	} {
+		if err := step(ctx); err != nil {
+			return errors.Join(err, n.close())
+		}
+	}
+	return nil
+}
+
 // openKeys reads or makes the node's keys and the secret of its data plane.
-func (n *running) openKeys(context.Context) (err error) {
+func (n *running) openKeys(ctx context.Context) (err error) {
 	if n.base, err = n.cfg.base(); err != nil {
 		return err
 	}
 	dir := n.cfg.path(n.cfg.Keys)
-	if n.keys, err = identity.OpenKeys(dir, n.cfg.DID, n.cfg.Suite); err != nil {
+	if len(n.cfg.Signer) > 0 {
+		n.keys, err = identity.OpenKeysWith(ctx, dir, n.cfg.DID, n.cfg.Suite, n.cfg.path("."), n.cfg.Signer)
+	} else {
+		n.keys, err = identity.OpenKeys(dir, n.cfg.DID, n.cfg.Suite)
+	}
+	if err != nil {
+		return err
+	}
+	if n.rules, err = n.cfg.credentialRules(); err != nil {
+		return err
+	}
+	if n.issues() {
+		if err := n.keys.OpenCredential(dir); err != nil {
+			return err
+		}
+	}
+	if err := n.openTrust(ctx, dir); err != nil {
+		return err
+	}
+	if n.ring, err = n.keys.OpenRing(dir, nil); err != nil {
 		return err
 	}
 	n.secret, err = openSecret(filepath.Join(dir, "stream.key"))
 	return err
+}
+
+// openTrust reads or makes the key of the side's trust service, if the
+// operator has set one up, and lets the DID document say what is verified here.
+func (n *running) openTrust(ctx context.Context, dir string) error {
+	if len(n.cfg.Verifies) > 0 {
+		n.keys.Verifies = n.cfg.Verifies
+	}
+	switch {
+	case n.cfg.TrustSuite == "":
+		return nil
+	case len(n.cfg.TrustSigner) > 0:
+		return n.keys.OpenTrustWith(ctx, n.cfg.TrustSuite, n.cfg.path("."), n.cfg.TrustSigner)
+	}
+	return n.keys.OpenTrust(dir, n.cfg.TrustSuite)
 }
 
 // openSecret reads 32 random bytes, and makes them on first use.
@@ -111,22 +178,28 @@ func openSecret(path string) ([]byte, error) {
 	return secret, nil
 }
 
-// openDatabase opens the one file with all state.
+// openDatabase opens the one place with all state.
 func (n *running) openDatabase(ctx context.Context) error {
-	path := n.cfg.path(n.cfg.Database)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return corridor.E(corridor.Invalid, "the directory of the database: %w", err)
+	place := n.cfg.place()
+	if !store.IsServer(place) {
+		if err := os.MkdirAll(filepath.Dir(place), 0o700); err != nil {
+			return corridor.E(corridor.Invalid, "the directory of the database: %w", err)
+		}
 	}
 	var err error
-	n.db, err = store.Open(ctx, path, slices.Concat(ledger.Migrations, catalog.Migrations, counter.Migrations, exchange.Migrations, replayMigrations())...)
-	return err
+	n.db, err = store.Open(ctx, place, slices.Concat(ledger.Migrations, catalog.Migrations, counter.Migrations, exchange.Migrations, replayMigrations(), dcp.Migrations())...)
+	if err != nil {
+		return err
+	}
+	n.replay = &replayStore{db: n.db}
+	return catalog.Upgrade(ctx, n.db)
 }
 
 // openNetwork makes the one client for addresses that strangers supply, and
 // what finds and proves participants.
 func (n *running) openNetwork(context.Context) (err error) {
 	n.client = n.guard().Client()
-	n.resolver = identity.NewResolver(identity.ResolverConfig{HTTP: n.client, Static: []identity.Document{n.document()}})
+	n.resolver = identity.NewResolver(identity.ResolverConfig{HTTP: n.client, OwnDID: n.cfg.DID, Own: func() *identity.Document { d := n.document(); return &d }})
 	n.tokens, err = identity.NewTokens(n.cfg.DID, n.keys.Token, nil)
 	return err
 }
@@ -137,7 +210,9 @@ func (n *running) guard() identity.Guard {
 }
 
 // document is the node's DID document.
-func (n *running) document() identity.Document { return n.keys.Document(n.base + server.Base) }
+func (n *running) document() identity.Document {
+	return n.withServices(n.keys.Document(n.base + server.Base))
+}
 
 // Where a node's services are, below its base.
 const (
@@ -164,8 +239,17 @@ func (n *running) openLog(ctx context.Context) error {
 		return err
 	}
 	n.ledger, err = ledger.Open(ctx, n.db, ledger.Config{Origin: origin, Signer: signer, VKey: vkey, Issuer: n.cfg.DID,
-		Policy: policy, Client: n.client, Logger: n.log})
+		Policy: policy, Client: n.client, Logger: n.log, Reconcile: true, Document: n.documentOf})
 	return err
+}
+
+// documentOf gives the DID document of a peer, for evidence against its log.
+func (n *running) documentOf(ctx context.Context, did string) ([]byte, error) {
+	doc, err := n.resolver.Resolve(ctx, did)
+	if err != nil {
+		return nil, err
+	}
+	return corridor.Canonical(doc)
 }
 
 // logOrigin names the log of a node: its host and the place of the log there,
@@ -195,22 +279,75 @@ func (n *running) openExchange(context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.exchange, err = exchange.New(exchange.Config{
+	confirm, err := n.cfg.confirmWithin()
+	if err != nil {
+		return err
+	}
+	peerLimit, err := limit(n.cfg.PeerLimit)
+	if err != nil {
+		return err
+	}
+	personLimit, err := limit(n.cfg.PersonLimit)
+	if err != nil {
+		return err
+	}
+	c := exchange.Config{
+		PeerLimit: peerLimit, PersonLimit: personLimit,
 		Self: corridor.Participant{DID: n.cfg.DID, Name: n.cfg.Name, Jurisdiction: n.cfg.Jurisdiction, Type: n.cfg.Type, Traits: n.cfg.Traits, Flags: n.cfg.Flags},
-		Base: n.base + server.Base, DataBase: n.base + dataPath, Inbox: n.cfg.path(n.cfg.Inbox),
-		DB: n.db, Ledger: n.ledger, Law: n.law, Editions: n.signed, Signer: n.keys.National, Directory: n.peers, Resolver: n.resolver, Token: n.tokens.Issue,
-		HTTP: n.client, Streams: identity.Guard{AllowPrivate: n.cfg.AllowPrivate}.Client(), Guard: n.guard().Check, StreamKey: n.secret, CountKeys: n.cfg.path(n.cfg.Keys), Policy: policy, Assume: n.cfg.Assume, Log: n.log,
-		Manual: exchange.Manual{Agree: slices.Contains(n.cfg.Manual, "agree"), Verify: slices.Contains(n.cfg.Manual, "verify"),
+		Base: n.base + server.Base, DataBase: n.base + dataPath, Inbox: n.cfg.path(n.cfg.Inbox), Temp: n.cfg.path("."),
+		DB: n.db, Ledger: n.ledger, Law: n.law, Editions: packsInUse(n.signed), Signer: n.keys.National, Verifies: n.keys.Verifies, Trust: n.keys.Trust, TrustName: n.cfg.TrustName, Directory: n.peers, Resolver: n.resolver, Credentials: n.claims.verifier.Standing, Token: n.claims.wallet.Issue, UseToken: n.replay.in,
+		HTTP: n.client, Streams: identity.Guard{AllowPrivate: n.cfg.AllowPrivate}.Client(), Guard: n.guard().Check, StreamKey: n.secret, Keys: n.keysInUse, CountKeys: n.cfg.path(n.cfg.Keys), Policy: policy, RequireCompact: n.cfg.NeedCompact, Assume: n.cfg.Assume, ConfirmWithin: confirm, Log: n.log,
+		Manual: exchange.Manual{Agree: slices.Contains(n.cfg.Manual, "agree"), Verify: slices.Contains(n.cfg.Manual, "verify"), Finalize: slices.Contains(n.cfg.Manual, "finalize"),
 			Start: slices.Contains(n.cfg.Manual, "start"), Fetch: slices.Contains(n.cfg.Manual, "fetch")},
-	})
+	}
+	if n.kit != nil {
+		c.Directory, c.Token, c.Credentials = n.kit.identity, n.kit.identity.Issue, nil
+		n.kit.adjust(&c)
+	}
+	n.exchange, err = exchange.New(c)
+	return err
+}
+
+// keysInUse lists the keys that corridor keys changes.
+func (n *running) keysInUse() ([]exchange.KeyInUse, error) {
+	published, err := n.ring.Keys()
+	list := make([]exchange.KeyInUse, len(published))
+	for i, k := range published {
+		list[i] = exchange.KeyInUse{Name: k.Name, ID: k.ID, Suite: k.Suite, State: k.State, From: k.From, Until: k.Until, Digest: k.Digest()}
+	}
+	return list, err
+}
+
+// openCrawler makes what reads the catalogues of the peers that the operator
+// names. A test kit is no peer with a catalogue.
+func (n *running) openCrawler(context.Context) (err error) {
+	every, err := n.cfg.crawlEvery()
+	if err != nil || every == 0 || n.kit != nil {
+		return err
+	}
+	// Nodes that start together find each other up: that one cannot be reached
+	// is remembered for a while.
+	n.crawler, err = catalog.NewCrawler(catalog.CrawlConfig{Self: n.cfg.DID, DB: n.db, Every: every, Log: n.log, Settle: 30 * time.Second,
+		Client: dsp.NewClient(dsp.ClientConfig{HTTP: n.client, Token: n.claims.wallet.Issue}), Address: n.exchange.PeerAddress, Vouch: n.exchange.Announced,
+		Named: func(context.Context) ([]catalog.Named, error) {
+			peers, err := n.peers.load()
+			if err != nil {
+				return nil, err
+			}
+			list := make([]catalog.Named, len(peers))
+			for i, p := range peers {
+				list[i] = catalog.Named{DID: p.DID, Country: p.Jurisdiction}
+			}
+			return list, nil
+		}})
 	return err
 }
 
 // openHandler makes what the node answers.
-func (n *running) openHandler(context.Context) error {
-	verifier, err := identity.NewTokenVerifier(identity.VerifierConfig{DID: n.cfg.DID, Resolver: n.resolver, Directory: n.peers, Replay: &replayStore{db: n.db}})
-	if err != nil {
-		return err
+func (n *running) openHandler(context.Context) (err error) {
+	var verifier server.Verifier = n.claims.verifier
+	if n.kit != nil {
+		verifier = n.kit.identity
 	}
 	admin := ""
 	if n.cfg.Token != "" {
@@ -219,7 +356,7 @@ func (n *running) openHandler(context.Context) error {
 		}
 	}
 	n.handler, err = server.New(server.Config{Exchange: n.exchange, Verifier: verifier, Ledger: n.ledger.Handler(), Plane: n.exchange.Plane(),
-		DID: n.document(), Admin: admin, Logger: n.log})
+		Crawler: n.crawler, Claims: n.claims.services, DID: n.document, Admin: admin, Logger: n.log})
 	return err
 }
 
@@ -233,8 +370,20 @@ func (n *running) run(ctx context.Context, l net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	srv := server.HTTPServer(l.Addr().String(), n.handler)
 	srv.ErrorLog = slog.NewLogLogger(n.log.Handler(), slog.LevelWarn)
+	g.Go(func() error { // before anything is signed; what it finds stops the log, not the node
+		if err := n.ledger.Reconcile(ctx); err != nil && ctx.Err() == nil {
+			n.log.ErrorContext(ctx, "the log was compared with its witnesses", "err", err)
+		}
+		return nil
+	})
 	g.Go(func() error { return n.exchange.Run(ctx) })
-	g.Go(func() error { return n.ledger.RunWitnesses(ctx) })
+	g.Go(func() error { return n.db.Lead(ctx, "witnesses", n.ledger.RunWitnesses) })
+	if n.claims.services.Issuer != nil {
+		g.Go(func() error { return n.db.Lead(ctx, "credentials", n.claims.services.Issuer.Run) })
+	}
+	if n.crawler != nil {
+		g.Go(func() error { return n.db.Lead(ctx, "catalogues", n.crawl) })
+	}
 	g.Go(func() error {
 		err := n.serve(srv, l)
 		if errors.Is(err, http.ErrServerClosed) {
@@ -256,6 +405,21 @@ func (n *running) run(ctx context.Context, l net.Listener) error {
 		return nil
 	}
 	return err
+}
+
+// crawl reads the catalogues of peers. A database that is away is waited for.
+func (n *running) crawl(ctx context.Context) error {
+	for {
+		err := n.crawler.Run(ctx)
+		if err == nil || !n.db.Away(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 func (n *running) serve(srv *http.Server, l net.Listener) error {
@@ -287,4 +451,13 @@ func prepareNode(ctx context.Context, dir string) (string, error) {
 		}
 	}
 	return n.ledger.VKey(), n.close()
+}
+
+// packsInUse says of the signed editions what the exchange tells others.
+func packsInUse(signed map[string]editions.Signed) map[string]exchange.PackInUse {
+	out := make(map[string]exchange.PackInUse, len(signed))
+	for id, e := range signed {
+		out[id] = exchange.PackInUse{Edition: e.Edition, Signers: e.Signers}
+	}
+	return out
 }

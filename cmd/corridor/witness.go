@@ -24,6 +24,7 @@ import (
 type witnessCmd struct {
 	Dir    string   `required:"" type:"path" help:"Directory of the witness's key and memory. It is made if it is missing."`
 	Name   string   `help:"Name of a new witness, such as witness.example.kz. It stays for ever."`
+	Suite  []string `enum:"Ed25519,ML-DSA-44" help:"Keys that cosign: Ed25519, ML-DSA-44, or both. One that is missing is made. Default: those that the directory has, and Ed25519 for a new witness."`
 	Listen string   `default:"127.0.0.1:0" help:"Address to listen on. Put TLS in front of any but a loopback address."`
 	Log    []string `sep:"none" help:"vkey of a log to cosign (origin+hash+key). Repeatable."`
 	Logs   string   `type:"existingfile" help:"File with one vkey on each line, or a tlog-policy, whose log lines are taken."`
@@ -32,7 +33,8 @@ type witnessCmd struct {
 // Help gives an example.
 func (witnessCmd) Help() string {
 	return "Witnesses of other countries are what makes a second history of a log visible. A witness sees sizes and hashes, never an entry.\n\n" +
-		"Example:\n  corridor witness --dir witness --name witness.example.uz --listen 127.0.0.1:8200 --log 'gw.example.kz/log+1a2b3c4d+AQ...'"
+		"Example:\n  corridor witness --dir witness --name witness.example.uz --listen 127.0.0.1:8200 --log 'gw.example.kz/log+1a2b3c4d+AQ...'\n" +
+		"  corridor witness --dir witness --name witness.example.uz --suite Ed25519 --suite ML-DSA-44 --logs logs.txt"
 }
 
 const (
@@ -49,7 +51,7 @@ func (c witnessCmd) Run(a *app) error {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return corridor.E(corridor.Invalid, "%w", err)
 	}
-	name, key, err := ledger.WitnessKey(filepath.Join(c.Dir, "witness.key"), c.Name)
+	name, keys, err := ledger.WitnessKeys(c.Dir, c.Name, c.Suite...)
 	if err != nil {
 		return err
 	}
@@ -57,7 +59,7 @@ func (c witnessCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	err = c.serve(a, db, ledger.WitnessConfig{Name: name, Key: key, Logs: logs, Logger: slog.New(slog.NewTextHandler(a.stderr, nil))})
+	err = c.serve(a, db, ledger.WitnessConfig{Name: name, Keys: keys, Logs: logs, Logger: slog.New(slog.NewTextHandler(a.stderr, nil))})
 	return errors.Join(err, db.Close())
 }
 
@@ -72,7 +74,7 @@ func (c witnessCmd) serve(a *app, db *store.DB, cfg ledger.WitnessConfig) error 
 	}
 	srv := &http.Server{Handler: w.Handler(), ReadHeaderTimeout: witnessIO, ReadTimeout: witnessIO, WriteTimeout: witnessIO, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn)}
-	fmt.Fprintf(a.stdout, "vkey %s\nurl http://%s\nFor policies: witness %s %s http://%s\n", w.VKey(), l.Addr(), cfg.Name, w.VKey(), l.Addr())
+	c.announce(a, cfg.Name, w.VKeys(), l.Addr().String())
 	if len(cfg.Logs) == 0 {
 		fmt.Fprintln(a.stdout, "No log is cosigned yet: add --log VKEY or --logs FILE.")
 	}
@@ -86,6 +88,24 @@ func (c witnessCmd) serve(a *app, db *store.DB, cfg ledger.WitnessConfig) error 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), witnessStop)
 	defer cancel()
 	return srv.Shutdown(ctx)
+}
+
+// announce prints what others need to know of the witness.
+func (witnessCmd) announce(a *app, name string, vkeys []string, addr string) {
+	for _, vkey := range vkeys {
+		fmt.Fprintf(a.stdout, "vkey %s\n", vkey)
+	}
+	fmt.Fprintf(a.stdout, "url http://%s\n", addr)
+	for i, vkey := range vkeys {
+		label := name
+		if i > 0 { // a policy names each key once
+			label = fmt.Sprintf("%s/%d", name, i+1)
+		}
+		fmt.Fprintf(a.stdout, "For policies: witness %s %s http://%s\n", label, vkey, addr)
+	}
+	if len(vkeys) > 1 {
+		fmt.Fprintln(a.stdout, "These are keys of one witness. A policy takes one of them, or counts both as one: group NAME any "+name+" "+name+"/2")
+	}
 }
 
 // vkeys collects the logs of flags and file.

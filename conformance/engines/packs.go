@@ -104,6 +104,7 @@ type fact struct {
 	Values   []string `yaml:"values"`
 	Derived  string   `yaml:"derived"`
 	Within   []string `yaml:"within"` // counts that include this one
+	About    string   `yaml:"about"`  // the class of data that is about at least one of what is counted
 }
 
 // Packs is all that the packs say about when which rule applies.

@@ -319,6 +319,16 @@ func (d *Draws) counts(w *World, given func(fact, member string) bool) bool {
 			room += w.Facts[name].(int64)
 		}
 		whole := f.Within[d.rand.IntN(len(f.Within))]
+		if f.About != "" && (part == 0 || room == 0) && w.holds(f.About) {
+			if room == 0 && fixed(given, whole) || part == 0 && fixed(given, f.Name) {
+				return d.without(w, f.About, given) // nobody is there: then it is not about people
+			}
+			if room == 0 {
+				w.Facts[whole], room = int64(1), 1
+			}
+			part = max(part, 1)
+			w.Facts[f.Name] = part
+		}
 		switch {
 		case part <= room:
 		case given == nil || !given(f.Name, ""):
@@ -330,6 +340,40 @@ func (d *Draws) counts(w *World, given func(fact, member string) bool) bool {
 		}
 	}
 	return true
+}
+
+func fixed(given func(fact, member string) bool, name string) bool {
+	return given != nil && given(name, "")
+}
+
+// holds says whether a set of the world has a member.
+func (w *World) holds(member string) bool {
+	for _, f := range w.packs.facts {
+		if f.Type == "set" && slices.Contains(w.set(f.Name), member) {
+			return true
+		}
+	}
+	return false
+}
+
+// without takes a member out of the sets, and says whether the world is
+// possible then.
+func (d *Draws) without(w *World, member string, given func(fact, member string) bool) bool {
+	for _, f := range d.facts {
+		if f.Type != "set" || !slices.Contains(w.set(f.Name), member) {
+			continue
+		}
+		if given != nil && given(f.Name, member) {
+			return false
+		}
+		w.Facts[f.Name] = slices.DeleteFunc(slices.Clone(w.set(f.Name)), func(s string) bool { return s == member })
+	}
+	for i := range d.axioms {
+		if d.axioms[i].cond.holds(w) {
+			return false // what follows from another class cannot be taken out
+		}
+	}
+	return d.counts(w, given)
 }
 
 // mend changes one thing that a broken axiom names.

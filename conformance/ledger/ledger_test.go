@@ -7,6 +7,7 @@ package ledger
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"fmt"
 	"net/http"
@@ -78,13 +79,13 @@ func begin(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	witness, err := own.NewWitness(wdb, own.WitnessConfig{Name: "witness.example.uz", Key: wkey, Logs: []string{w.vkey}})
+	witness, err := own.NewWitness(wdb, own.WitnessConfig{Name: "witness.example.uz", Keys: []crypto.Signer{wkey}, Logs: []string{w.vkey}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	wsrv := httptest.NewServer(witness.Handler())
 	t.Cleanup(wsrv.Close)
-	w.policy = fmt.Appendf(nil, "log %s\nwitness uz %s %s\ngroup thirds all uz\nquorum thirds\n", w.vkey, witness.VKey(), wsrv.URL)
+	w.policy = fmt.Appendf(nil, "log %s\nwitness uz %s %s\ngroup thirds all uz\nquorum thirds\n", w.vkey, witness.VKeys()[0], wsrv.URL)
 
 	w.db = open(t, own.Migrations)
 	w.log, err = own.Open(t.Context(), w.db, own.Config{Origin: origin, Signer: w.me.author, VKey: w.vkey, Issuer: did, Policy: w.policy,

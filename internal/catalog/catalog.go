@@ -23,16 +23,37 @@ import (
 //go:embed schema.sql
 var schema string
 
-// Migrations lists the tables of this room.
-var Migrations = []store.Migration{{Room: "catalog", Version: 1, SQL: schema}}
+//go:embed schema_postgres.sql
+var schemaPostgres string
 
-// FormatPull is the distribution in which a consumer fetches over HTTP.
-const FormatPull = "HttpData-PULL"
+//go:embed schema2.sql
+var schema2 string
 
-// Limits of one dataset and of one page.
+//go:embed schema2_postgres.sql
+var schema2Postgres string
+
+//go:embed crawl.sql
+var crawlSchema string
+
+//go:embed crawl_postgres.sql
+var crawlPostgres string
+
+// Migrations lists the tables of this room. Upgrade goes with version 2.
+var Migrations = []store.Migration{{Room: "catalog", Version: 1, SQL: schema, Postgres: schemaPostgres},
+	{Room: "catalog", Version: 2, SQL: schema2, Postgres: schema2Postgres}, {Room: "catalog", Version: 3, SQL: crawlSchema, Postgres: crawlPostgres}}
+
+// The distributions of every dataset: a consumer fetches over HTTP, or the
+// provider pushes to an HTTP address of the consumer's.
+const (
+	FormatPull = "HttpData-PULL"
+	FormatPush = "HttpData-PUSH"
+)
+
+// Limits of one dataset, of one page, and of one publication of several.
 const (
 	MaxDoc  = 256 << 10
 	MaxPage = 100
+	MaxPut  = 1000
 )
 
 // Dataset is something that this node can provide.
@@ -41,6 +62,7 @@ type Dataset struct {
 	Title       string                       `json:"title"`
 	Description string                       `json:"description,omitempty"`
 	Keywords    []string                     `json:"keywords,omitempty"`
+	Metadata    *Metadata                    `json:"metadata,omitempty"`
 	Source      string                       `json:"source"` // path of the file; never shown to peers
 	Format      string                       `json:"format"` // csv, jsonl, parquet or another name
 	Bytes       int64                        `json:"bytes"`
@@ -51,6 +73,7 @@ type Dataset struct {
 	Offer       dsp.Offer                    `json:"offer"`              // as listed: without target
 	Evidence    map[string]corridor.Evidence `json:"evidence,omitempty"` // by obligation, for duties owed before the transfer
 	Subject     *Subject                     `json:"subject,omitempty"`  // never shown to peers
+	Manual      []string                     `json:"manual,omitempty"`   // steps that wait for a person; never shown to peers
 	Published   time.Time                    `json:"published"`
 }
 
@@ -74,9 +97,30 @@ func (d Dataset) PublicFacts() corridor.Facts {
 	return out
 }
 
-// Put writes a dataset in the caller's transaction: a new one, or a new
-// edition of the one with the same id.
-func Put(ctx context.Context, tx *store.Tx, d Dataset) error {
+// Put writes datasets in the caller's transaction: new ones, or new editions
+// of those with the same id.
+func Put(ctx context.Context, tx *store.Tx, list ...Dataset) error {
+	var diff termDiff
+	seen := make(map[string]bool, len(list))
+	for _, d := range list {
+		if seen[d.ID] { // what it is found by now must be there before it changes
+			if err := own.reindex(ctx, tx, &diff); err != nil {
+				return err
+			}
+			diff, seen = termDiff{}, map[string]bool{}
+		}
+		seen[d.ID] = true
+		if err := put(ctx, tx, d, &diff); err != nil {
+			return err
+		}
+	}
+	if err := own.reindex(ctx, tx, &diff); err != nil {
+		return err
+	}
+	return changed(ctx, tx)
+}
+
+func put(ctx context.Context, tx *store.Tx, d Dataset, diff *termDiff) error {
 	doc, err := json.Marshal(d)
 	if err != nil {
 		return corridor.E(corridor.Invalid, "dataset %s: %w", d.ID, err)
@@ -84,21 +128,77 @@ func Put(ctx context.Context, tx *store.Tx, d Dataset) error {
 	if len(doc) > MaxDoc {
 		return corridor.E(corridor.Limited, "the description of dataset %s is over the limit of %d bytes", d.ID, MaxDoc)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO datasets (id, title, format, doc, published_at) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET title = excluded.title, format = excluded.format, doc = excluded.doc, published_at = excluded.published_at`,
-		d.ID, d.Title, d.Format, string(doc), dsp.FormatTime(d.Published))
+	lawful, err := d.lawful()
+	if err != nil {
+		return err
+	}
+	_, old, err := standing(ctx, tx, d.ID)
+	if err != nil {
+		return err
+	}
+	terms := d.terms()
+	var n int64
+	err = tx.QueryRow(ctx, `INSERT INTO datasets (id, edition, title_key, lawful, terms, doc, published_at) VALUES (?, 1, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET edition = datasets.edition + 1, withdrawn = 0, title_key = excluded.title_key, lawful = excluded.lawful,
+			terms = excluded.terms, doc = excluded.doc, published_at = excluded.published_at
+		RETURNING n`, d.ID, d.titleKey(), lawful, strings.Join(terms, "\n"), string(doc), dsp.FormatTime(d.Published)).Scan(&n)
 	if err != nil {
 		return fmt.Errorf("write dataset %s: %w", d.ID, err)
 	}
+	diff.row(n, old, terms)
 	return nil
 }
 
-// Get reads one dataset.
+// standing gives the number of a dataset and the terms that it is found by
+// now: zero and none if it is not there.
+func standing(ctx context.Context, tx *store.Tx, id string) (n int64, terms []string, err error) {
+	var text string
+	var withdrawn int64
+	err = tx.QueryRow(ctx, `SELECT n, withdrawn, terms FROM datasets WHERE id = ?`, id).Scan(&n, &withdrawn, &text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil, nil
+	}
+	if err != nil {
+		return 0, nil, fmt.Errorf("read dataset: %w", err)
+	}
+	if withdrawn == 0 && text != "" {
+		terms = strings.Split(text, "\n")
+	}
+	return n, terms, nil
+}
+
+// Withdraw takes a dataset out of the catalogue. It stays known to the
+// agreements that are about it.
+func Withdraw(ctx context.Context, tx *store.Tx, id string) error {
+	n, terms, err := standing(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	res, err := tx.Exec(ctx, `UPDATE datasets SET withdrawn = 1, edition = edition + 1 WHERE id = ? AND withdrawn = 0`, id)
+	if err != nil {
+		return fmt.Errorf("withdraw dataset %s: %w", id, err)
+	}
+	if hit, err := res.RowsAffected(); err != nil || hit == 0 {
+		return noDataset(id)
+	}
+	var diff termDiff
+	diff.row(n, terms, nil)
+	if err := own.reindex(ctx, tx, &diff); err != nil {
+		return err
+	}
+	return changed(ctx, tx)
+}
+
+func noDataset(id string) error {
+	return corridor.E(corridor.NotFound, "there is no dataset %q here", clip(id))
+}
+
+// Get reads one dataset, also one that is withdrawn.
 func Get(ctx context.Context, tx *store.Tx, id string) (Dataset, error) {
 	var doc string
 	err := tx.QueryRow(ctx, `SELECT doc FROM datasets WHERE id = ?`, id).Scan(&doc)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Dataset{}, corridor.E(corridor.NotFound, "there is no dataset %q here", clip(id))
+		return Dataset{}, noDataset(id)
 	}
 	if err != nil {
 		return Dataset{}, fmt.Errorf("read dataset: %w", err)
@@ -106,38 +206,85 @@ func Get(ctx context.Context, tx *store.Tx, id string) (Dataset, error) {
 	return decode(doc)
 }
 
-// List reads a page of datasets in the order of their ids, those after the
-// given id. Next is where the following page begins, or nothing.
-func List(ctx context.Context, tx *store.Tx, f Filter, after string, limit int) (page []Dataset, next string, err error) {
-	if limit <= 0 || limit > MaxPage {
-		limit = MaxPage
+// Listed reads one dataset of the catalogue.
+func Listed(ctx context.Context, tx *store.Tx, id string) (Entry, error) {
+	var e Entry
+	err := tx.QueryRow(ctx, `SELECT n, id, edition, lawful, doc FROM datasets WHERE id = ? AND withdrawn = 0`, id).Scan(&e.n, &e.ID, &e.Edition, &e.Lawful, &e.doc)
+	if errors.Is(err, sql.ErrNoRows) {
+		return e, noDataset(id)
 	}
-	where, args := f.sql()
-	args = append([]any{after}, args...)
-	rows, err := tx.Query(ctx, `SELECT doc FROM datasets WHERE id > ?`+where+fmt.Sprintf(` ORDER BY id LIMIT %d`, limit+1), args...)
 	if err != nil {
-		return nil, "", fmt.Errorf("list datasets: %w", err)
+		return e, fmt.Errorf("read dataset: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var doc string
-		if err := rows.Scan(&doc); err != nil {
-			return nil, "", fmt.Errorf("list datasets: %w", err)
-		}
-		d, err := decode(doc)
+	return e, nil
+}
+
+// Edition gives how often a listed dataset has changed, without reading it.
+func Edition(ctx context.Context, tx *store.Tx, id string) (int64, error) {
+	var edition int64
+	err := tx.QueryRow(ctx, `SELECT edition FROM datasets WHERE id = ? AND withdrawn = 0`, id).Scan(&edition)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, noDataset(id)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read dataset: %w", err)
+	}
+	return edition, nil
+}
+
+// Version counts the changes of the catalogue. As long as it stands still,
+// so do all answers that depend on the catalogue alone.
+func Version(ctx context.Context, tx *store.Tx) (int64, error) {
+	var v int64
+	if err := tx.QueryRow(ctx, `SELECT version FROM catalogue_version WHERE one = 1`).Scan(&v); err != nil {
+		return 0, fmt.Errorf("version of the catalogue: %w", err)
+	}
+	return v, nil
+}
+
+func changed(ctx context.Context, tx *store.Tx) error {
+	if _, err := tx.Exec(ctx, `UPDATE catalogue_version SET version = version + 1 WHERE one = 1`); err != nil {
+		return fmt.Errorf("version of the catalogue: %w", err)
+	}
+	return nil
+}
+
+// Upgrade moves the datasets of the first schema, some at a time. It may stop
+// at any point and be called again.
+func Upgrade(ctx context.Context, db *store.DB) error {
+	for more := true; more; {
+		err := db.Write(ctx, func(tx *store.Tx) (err error) {
+			more, err = upgradeSome(ctx, tx)
+			return err
+		})
 		if err != nil {
-			return nil, "", err
+			return fmt.Errorf("move the datasets of an earlier version: %w", err)
 		}
-		page = append(page, d)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, "", fmt.Errorf("list datasets: %w", err)
+	return nil
+}
+
+func upgradeSome(ctx context.Context, tx *store.Tx) (more bool, err error) {
+	rows, err := tx.Query(ctx, `SELECT doc FROM datasets_of_schema_1 ORDER BY published_at, id LIMIT 100`)
+	if err != nil {
+		return false, err
 	}
-	if len(page) > limit {
-		page = page[:limit]
-		next = page[limit-1].ID
+	list, err := collect(rows, func(scan func(...any) error) (d Dataset, err error) {
+		var doc string
+		if err = scan(&doc); err == nil {
+			d, err = decode(doc)
+		}
+		return d, err
+	})
+	if err != nil || len(list) == 0 {
+		return false, err
 	}
-	return page, next, nil
+	for _, d := range list {
+		if _, err := tx.Exec(ctx, `DELETE FROM datasets_of_schema_1 WHERE id = ?`, d.ID); err != nil {
+			return false, err
+		}
+	}
+	return true, Put(ctx, tx, list...)
 }
 
 func decode(doc string) (Dataset, error) {
@@ -156,84 +303,13 @@ func (d Dataset) DCAT(service dsp.DataService) (dsp.Dataset, error) {
 	}
 	out := dsp.Dataset{
 		ID: d.ID, Title: d.Title, Description: d.Description, Keyword: d.Keywords,
-		HasPolicy:    []dsp.Offer{d.Offer},
-		Distribution: []dsp.Distribution{{Format: FormatPull, AccessService: dsp.ServiceRef{ID: service.ID, Service: &service}}},
+		HasPolicy: []dsp.Offer{d.Offer},
+		DCAT:      d.dcat(),
+		Distribution: []dsp.Distribution{{Format: FormatPull, AccessService: dsp.ServiceRef{ID: service.ID, Service: &service}},
+			{Format: FormatPush, AccessService: dsp.ServiceRef{ID: service.ID, Service: &service}}},
 	}
 	out.Facts = facts
 	return out, nil
-}
-
-// Filter narrows a catalogue. The zero Filter lets everything through.
-type Filter struct {
-	ID     string
-	Format string
-	Title  string // a part of the title, in any letter case
-}
-
-// ParseFilter reads the filter of a catalogue request: comparisons in the
-// form of an ODRL constraint, which all must hold. What is not understood is
-// refused, as the protocol wants.
-func ParseFilter(list []json.RawMessage) (Filter, error) {
-	var f Filter
-	for i, raw := range list {
-		var c dsp.Constraint
-		at := fmt.Sprintf("filter[%d]", i)
-		if err := json.Unmarshal(raw, &c); err != nil {
-			return f, refuse(at, "is not an object with leftOperand, operator and rightOperand")
-		}
-		if string(raw) == "{}" { // "no filter" of some peers
-			continue
-		}
-		right, ok := c.Right()
-		if !ok || len(right) != 1 || right[0] == "" {
-			return f, refuse(at+".rightOperand", "is not one string")
-		}
-		into, op := f.field(c.LeftOperand)
-		switch {
-		case into == nil:
-			return f, refuse(at+".leftOperand", fmt.Sprintf("%q cannot be filtered by", clip(c.LeftOperand)))
-		case c.Operator != op:
-			return f, refuse(at+".operator", fmt.Sprintf("%q does not go with %s: use %s", clip(string(c.Operator)), c.LeftOperand, op))
-		case *into != "" && *into != right[0]:
-			return f, refuse(at, "contradicts another filter on "+c.LeftOperand)
-		}
-		*into = right[0]
-	}
-	return f, nil
-}
-
-func (f *Filter) field(name string) (*string, dsp.Operator) {
-	switch name {
-	case "id", "@id":
-		return &f.ID, dsp.Eq
-	case "format":
-		return &f.Format, dsp.Eq
-	case "title":
-		return &f.Title, dsp.HasPart
-	}
-	return nil, ""
-}
-
-func refuse(at, msg string) error {
-	return &corridor.Error{Kind: corridor.Invalid, Where: at, Msg: msg, Why: "DSP 2025-1: an unsupported filter is refused",
-		Fix: `use {"leftOperand": "id" or "format", "operator": "eq"} or {"leftOperand": "title", "operator": "hasPart"}`}
-}
-
-func (f Filter) sql() (string, []any) {
-	var b strings.Builder
-	var args []any
-	add := func(clause, value string) {
-		if value != "" {
-			b.WriteString(clause)
-			args = append(args, value)
-		}
-	}
-	add(` AND id = ?`, f.ID)
-	add(` AND format = ?`, f.Format)
-	if f.Title != "" {
-		add(` AND lower(title) LIKE ? ESCAPE '\'`, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(f.Title))+"%")
-	}
-	return b.String(), args
 }
 
 func clip(s string) string {

@@ -16,7 +16,9 @@ import (
 	"pgregory.net/rapid"
 
 	"corridor"
+	"corridor/internal/hll"
 	"corridor/internal/store"
+	"corridor/internal/store/storetest"
 )
 
 func TestAValueIsComparedInItsNormalForm(t *testing.T) {
@@ -115,7 +117,7 @@ func TestASketchHoldsTheTruthWithinItsError(t *testing.T) {
 
 func testDB(t testing.TB) *store.DB {
 	t.Helper()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "node.db"), Migrations...)
+	db, err := store.Open(t.Context(), storetest.Place(t), Migrations...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -407,8 +409,8 @@ func FuzzBlock(f *testing.F) {
 
 func FuzzSketch(f *testing.F) {
 	f.Add(make([]byte, registers))
-	f.Add(bytes.Repeat([]byte{maxRank}, registers))
-	f.Add(bytes.Repeat([]byte{maxRank + 1}, registers))
+	f.Add(bytes.Repeat([]byte{hll.MaxRank(registers)}, registers))
+	f.Add(bytes.Repeat([]byte{hll.MaxRank(registers) + 1}, registers))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		s, err := decodeSketch(raw)

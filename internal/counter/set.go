@@ -17,8 +17,11 @@ import (
 //go:embed schema.sql
 var schema string
 
+//go:embed schema_postgres.sql
+var schemaPostgres string
+
 // Migrations lists the tables of this room.
-var Migrations = []store.Migration{{Room: "counter", Version: 1, SQL: schema}}
+var Migrations = []store.Migration{{Room: "counter", Version: 1, SQL: schema, Postgres: schemaPostgres}}
 
 // Set is what is known of the people of a dataset's edition.
 type Set struct {

@@ -5,6 +5,14 @@ import (
 	"reflect"
 )
 
+// What stands in a catalogue is DCAT, which lets a provider describe it in any
+// vocabulary beside: such members are dropped, like unknown plain ones. What
+// is permitted is said in policies, and those are closed.
+func (Catalog) described()      {}
+func (Dataset) described()      {}
+func (Distribution) described() {}
+func (DataService) described()  {}
+
 // CatalogRequestMessage asks for a catalogue.
 type CatalogRequestMessage struct {
 	Context rootContext                `json:"@context" dsp:"required"`
@@ -103,6 +111,7 @@ type Dataset struct {
 	Keyword      Strings        `json:"keyword,omitempty"`
 	HasPolicy    []Offer        `json:"hasPolicy"`
 	Distribution []Distribution `json:"distribution"`
+	DCAT
 	Extensions
 }
 

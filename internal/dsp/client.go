@@ -63,6 +63,8 @@ type Reply struct {
 	Status int
 	Body   []byte
 	Next   string // address of the next page, from the Link header
+
+	head http.Header
 }
 
 // Empty says whether the peer answered without a body.
@@ -165,13 +167,21 @@ func (c *Client) request(ctx context.Context, method string, to Peer, target str
 	return req, nil
 }
 
+// usualAnswer is how much room a peer gets by announcing a length.
+const usualAnswer = 64 << 10
+
 func (c *Client) exchange(req *http.Request, limit int64) (*Reply, error) {
 	resp, err := c.cfg.HTTP.Do(req)
 	if err != nil {
 		return nil, noAnswer(req, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	var read bytes.Buffer
+	if n := resp.ContentLength; n > 0 && n <= usualAnswer {
+		read.Grow(int(n) + bytes.MinRead) // ReadFrom wants that much room to see the end
+	}
+	_, err = read.ReadFrom(io.LimitReader(resp.Body, limit+1))
+	body := read.Bytes()
 	if err != nil {
 		return nil, noAnswer(req, err)
 	}
@@ -179,8 +189,9 @@ func (c *Client) exchange(req *http.Request, limit int64) (*Reply, error) {
 		return nil, &PeerError{Status: resp.StatusCode, permanent: true,
 			err: corridor.E(corridor.Limited, "the answer of %s is over the limit of %d bytes", req.URL.Host, limit)}
 	}
-	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
-		return &Reply{Status: resp.StatusCode, Body: body, Next: nextLink(resp)}, nil
+	unchanged := resp.StatusCode == http.StatusNotModified && req.Header.Get("If-None-Match") != ""
+	if resp.StatusCode >= 200 && resp.StatusCode < 300 || unchanged {
+		return &Reply{Status: resp.StatusCode, Body: body, Next: nextLink(resp), head: resp.Header}, nil
 	}
 	return nil, refused(req, resp, body)
 }

@@ -84,6 +84,8 @@ func TestRefusalsSayWhetherToTryAgain(t *testing.T) {
 		{413, "", corridor.Limited, true, "413"},
 		{429, `{"code":7}`, corridor.Limited, false, `code "7"`},
 		{451, "", corridor.Forbidden, true, "451"},
+		{451, `{"reason":["` + strings.Repeat("suspended, ", 10) + `by order 2 (17/2026)"]}`, corridor.Forbidden, true, "by order 2 (17/2026)"},
+		{451, `{"reason":["` + strings.Repeat("x", 500) + `"]}`, corridor.Forbidden, true, "xxx..."},
 		{408, "", corridor.Unavailable, false, "408"},
 		{418, "", corridor.Invalid, true, "418"},
 		{500, strings.Repeat("x", 500), corridor.Unavailable, false, "xxx..."},

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"corridor"
@@ -17,10 +18,29 @@ import (
 //
 //	m, err := dsp.Decode[dsp.ContractRequestMessage](body)
 //
-// Keys are matched exactly as the protocol writes them. An error is a
-// *corridor.Error of kind Invalid, or Limited for what is too big, whose Where
-// is the path of the field, such as "offer.permission[0].action".
+// Keys are matched exactly as the protocol writes them; a message that is
+// refused so and is written in another form of JSON-LD is brought into this
+// one first. An error is a *corridor.Error of kind Invalid, or Limited for what
+// is too big, whose Where is the path of the field, such as
+// "offer.permission[0].action".
 func Decode[T any, P interface {
+	*T
+	Message
+}](data []byte) (*T, error) {
+	m, err := decodeStrict[T, P](data)
+	if err != nil {
+		if m, err = decodeTolerant[T, P](data, err); err != nil {
+			return nil, err
+		}
+	}
+	if r, ok := any(m).(interface{ received([]byte) }); ok {
+		r.received(data)
+	}
+	return m, nil
+}
+
+// decodeStrict reads a message in the compact form.
+func decodeStrict[T any, P interface {
 	*T
 	Message
 }](data []byte) (*T, error) {
@@ -29,13 +49,10 @@ func Decode[T any, P interface {
 		return nil, err
 	}
 	if r, ok := any(m).(interface{ isRoot() bool }); ok && !r.isRoot() {
-		return nil, missing(&path{key: "@context"})
+		return nil, missing((*path)(nil).member("@context"))
 	}
 	if err := P(m).Validate(); err != nil {
 		return nil, err
-	}
-	if r, ok := any(m).(interface{ received([]byte) }); ok {
-		r.received(data)
 	}
 	return m, nil
 }
@@ -94,35 +111,26 @@ func decodeInto(data []byte, limit int, into any) error {
 	if !utf8.Valid(data) {
 		return invalid("", "the message is not UTF-8", "")
 	}
-	if !json.Valid(data) {
+	if !wellFormed(data) {
 		return invalid("", "the message is not JSON: "+syntax(data), "")
 	}
-	d := &decoder{data: data, plans: map[reflect.Type]*plan{}}
+	d := &decoder{data: data}
 	if d.peek() != '{' {
 		return invalid("", "the message is not a JSON object", "")
 	}
 	return d.value(reflect.ValueOf(into).Elem(), nil, 0)
 }
 
-func syntax(data []byte) string {
-	var v any
-	err := json.Unmarshal(data, &v)
-	if err == nil { // json.Valid disagreed: it cannot, but nobody is harmed
-		return "unreadable"
-	}
-	if se, ok := err.(*json.SyntaxError); ok {
-		return fmt.Sprintf("%s at byte %d", se.Error(), se.Offset)
-	}
-	return err.Error()
-}
-
-// path is where the decoder is, linked to the outside so that it costs
-// nothing until an error needs it.
+// path is where the decoder is, linked to the outside so that it costs little
+// until an error needs it. One that a callback gets is good until it returns.
 type path struct {
 	up  *path
-	key string
+	key []byte
 	i   int
 }
+
+// member is the path of a member by name.
+func (p *path) member(name string) *path { return &path{up: p, key: []byte(name)} }
 
 // String writes "offer.permission[0].action".
 func (p *path) String() string {
@@ -131,56 +139,94 @@ func (p *path) String() string {
 	}
 	up := p.up.String()
 	switch {
-	case p.key == "":
+	case len(p.key) == 0:
 		return up + "[" + strconv.Itoa(p.i) + "]"
 	case up == "":
-		return clip(p.key)
+		return clip(string(p.key))
 	}
-	return up + "." + clip(p.key)
+	return up + "." + clip(string(p.key))
 }
 
 // plan is the members of a Go struct by their JSON names.
 type plan struct {
-	fields   map[string][]int
-	required []string
+	fields   map[string]*planned
+	required []*planned
 	refused  map[string]string
+	open     bool  // may carry members of any vocabulary
 	raw      []int // field that takes the object's own text
 }
 
-func (d *decoder) planOf(t reflect.Type) *plan {
-	if p, ok := d.plans[t]; ok {
-		return p
+// planned is one member of a plan.
+type planned struct {
+	name  string
+	index []int
+	n     int // its place among the members
+}
+
+// plans keeps the plan of every type that was read. A type never changes.
+var plans sync.Map // reflect.Type -> *plan
+
+func planOf(t reflect.Type) *plan {
+	if p, ok := plans.Load(t); ok {
+		return p.(*plan)
 	}
-	p := &plan{fields: map[string][]int{}}
+	p := &plan{fields: map[string]*planned{}}
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		made := &planned{name: name, index: f.Index, n: len(p.fields)}
 		switch f.Tag.Get("dsp") {
 		case "required":
-			p.required = append(p.required, name)
+			p.required = append(p.required, made)
 		case "raw":
 			p.raw = f.Index
 		}
 		if name != "" && name != "-" {
-			p.fields[name] = f.Index
+			p.fields[name] = made
 		}
 	}
 	if r, ok := reflect.Zero(t).Interface().(interface{ refuses() map[string]string }); ok {
 		p.refused = r.refuses()
 	}
-	if d.plans == nil {
-		d.plans = map[reflect.Type]*plan{}
-	}
-	d.plans[t] = p
-	return p
+	_, p.open = reflect.Zero(t).Interface().(interface{ described() })
+	have, _ := plans.LoadOrStore(t, p)
+	return have.(*plan)
 }
 
-// decoder walks text that json.Valid has accepted, so it needs no syntax
-// errors of its own: every step stays within the text.
+// names are the keys that an object has shown.
+type names struct {
+	few  [8][]byte
+	n    int
+	many map[string]bool
+}
+
+// add says whether a key is new.
+func (n *names) add(key []byte) bool {
+	for _, k := range n.few[:n.n] {
+		if bytes.Equal(k, key) {
+			return false
+		}
+	}
+	if n.n < len(n.few) {
+		n.few[n.n] = key
+		n.n++
+		return true
+	}
+	if n.many == nil {
+		n.many = map[string]bool{}
+	}
+	if n.many[string(key)] {
+		return false
+	}
+	n.many[string(key)] = true
+	return true
+}
+
+// decoder walks text that is well-formed, so it needs no syntax errors of its
+// own: every step stays within the text.
 type decoder struct {
 	data    []byte
 	pos     int
 	objects int
-	plans   map[reflect.Type]*plan
 }
 
 type decodes interface {
@@ -218,44 +264,81 @@ func (d *decoder) value(v reflect.Value, at *path, depth int) error {
 	return fieldErr(at, corridor.E(corridor.Internal, "cannot be read into %s", v.Type()), "")
 }
 
-func isExtensionPath(at *path) bool { return at != nil && isExtension(at.key) }
+func isExtensionPath(at *path) bool { return at != nil && isExtension(string(at.key)) }
 
 func (d *decoder) object(v reflect.Value, at *path, depth int) error {
 	if d.peek() != '{' {
 		return fieldErr(at, corridor.E(corridor.Invalid, "is not an object"), "")
 	}
-	start, p := d.pos, d.planOf(v.Type())
-	seen := make(map[string]bool, len(p.required)+4)
-	err := d.members(at, depth, func(key string, here *path) error {
-		if seen[key] {
+	start, p := d.pos, planOf(v.Type())
+	shown := make([]bool, len(p.fields))
+	var others names
+	err := d.members(at, depth, func(key []byte, here *path) error {
+		if own, ok := p.fields[string(key)]; ok {
+			if shown[own.n] {
+				return twice(here)
+			}
+			shown[own.n] = true
+			if err := p.refuses(key, here); err != nil {
+				return err
+			}
+			return d.value(v.FieldByIndex(own.index), here, depth+1)
+		}
+		if !others.add(key) {
 			return twice(here)
 		}
-		seen[key] = true
-		if why, bad := p.refused[key]; bad {
-			e := invalid(here.String(), "is not allowed here", "leave it out")
-			e.Why = why
-			return e
-		}
-		if i, ok := p.fields[key]; ok {
-			return d.value(v.FieldByIndex(i), here, depth+1)
-		}
-		if err := checkKey(key, here); err != nil {
+		if err := p.refuses(key, here); err != nil {
 			return err
 		}
-		return d.skip(here, depth+1, isExtension(key))
+		name := string(key)
+		foreign := p.open && p.foreign(name)
+		if err := checkKey(name, here); err != nil && !foreign {
+			return err
+		}
+		return d.skip(here, depth+1, foreign || isExtension(name))
 	})
 	if err != nil {
 		return err
 	}
-	for _, name := range p.required {
-		if !seen[name] {
-			return missing(&path{up: at, key: name})
+	for _, need := range p.required {
+		if !shown[need.n] {
+			return missing(at.member(need.name))
 		}
 	}
 	if p.raw != nil {
 		v.FieldByIndex(p.raw).SetBytes(bytes.Clone(d.data[start:d.pos]))
 	}
 	return nil
+}
+
+// refuses says why a member may not stand in an object, or nil.
+func (p *plan) refuses(key []byte, here *path) error {
+	why, bad := p.refused[string(key)]
+	if !bad {
+		return nil
+	}
+	e := invalid(here.String(), "is not allowed here", "leave it out")
+	e.Why = why
+	return e
+}
+
+// foreign says whether a key is of a vocabulary that the protocol does not
+// use, so that dropping it drops nothing that the protocol says. A member of
+// the protocol that is written with its prefix or in full is not foreign.
+func (p *plan) foreign(key string) bool {
+	for _, own := range protocolSpaces() {
+		if local, ok := strings.CutPrefix(key, own); ok {
+			_, member := p.fields[local]
+			_, bad := p.refused[local]
+			return !member && !bad
+		}
+	}
+	return strings.Contains(key, ":")
+}
+
+func protocolSpaces() []string {
+	return []string{"dspace:", "odrl:", "dcat:", "dct:", "dcterms:", "https://w3id.org/dspace/2025/1/", "http://www.w3.org/ns/odrl/2/",
+		"http://www.w3.org/ns/dcat#", "http://purl.org/dc/terms/"}
 }
 
 // checkKey refuses keys that only a JSON-LD processor could place.
@@ -268,21 +351,22 @@ func checkKey(key string, at *path) error {
 }
 
 // members walks one object; fn must consume each value.
-func (d *decoder) members(at *path, depth int, fn func(key string, here *path) error) error {
+func (d *decoder) members(at *path, depth int, fn func(key []byte, here *path) error) error {
 	if err := d.enter(at, depth); err != nil {
 		return err
 	}
+	here := &path{up: at}
 	d.pos++ // {
 	for d.peek() != '}' {
 		if d.peek() == ',' {
 			d.pos++
 			d.peek()
 		}
-		key := d.quoted()
+		here.key = d.quoted()
 		d.peek()
 		d.pos++ // :
 		d.peek()
-		if err := fn(key, &path{up: at, key: key}); err != nil {
+		if err := fn(here.key, here); err != nil {
 			return err
 		}
 	}
@@ -307,6 +391,7 @@ func (d *decoder) elements(at *path, depth int, fn func(here *path) error) error
 		return err
 	}
 	d.pos++ // [
+	here := &path{up: at}
 	for i := 0; d.peek() != ']'; i++ {
 		if d.peek() == ',' {
 			d.pos++
@@ -315,7 +400,8 @@ func (d *decoder) elements(at *path, depth int, fn func(here *path) error) error
 		if d.objects++; d.objects > maxObjects {
 			return tooMany(at)
 		}
-		if err := fn(&path{up: at, i: i}); err != nil {
+		here.i = i
+		if err := fn(here); err != nil {
 			return err
 		}
 	}
@@ -338,25 +424,24 @@ func (d *decoder) enter(at *path, depth int) error {
 func (d *decoder) skip(at *path, depth int, free bool) error {
 	switch d.peek() {
 	case '{':
-		seen := map[string]bool{}
-		return d.members(at, depth, func(key string, here *path) error {
-			if seen[key] {
+		var seen names
+		return d.members(at, depth, func(key []byte, here *path) error {
+			if !seen.add(key) {
 				return twice(here)
 			}
-			seen[key] = true
 			if !free {
-				if err := checkKey(key, here); err != nil {
+				if err := checkKey(string(key), here); err != nil {
 					return err
 				}
 			}
-			return d.skip(here, depth+1, free || isExtension(key))
+			return d.skip(here, depth+1, free || isExtension(string(key)))
 		})
 	case '[':
 		return d.elements(at, depth, func(here *path) error { return d.skip(here, depth+1, free) })
 	case '"':
 		d.quoted()
 	default:
-		for d.pos < len(d.data) && !bytes.ContainsRune([]byte(",]} \t\r\n"), rune(d.data[d.pos])) {
+		for d.pos < len(d.data) && strings.IndexByte(",]} \t\r\n", d.data[d.pos]) < 0 {
 			d.pos++
 		}
 	}
@@ -380,25 +465,26 @@ func (d *decoder) text(at *path) (string, error) {
 	if d.peek() != '"' {
 		return "", fieldErr(at, corridor.E(corridor.Invalid, "is not text"), `put the value between quotes`)
 	}
-	return d.quoted(), nil
+	return string(d.quoted()), nil
 }
 
-// quoted reads the string that starts here.
-func (d *decoder) quoted() string {
-	start := d.pos
+// quoted reads the string that starts here. It may be a part of the text.
+func (d *decoder) quoted() []byte {
+	start, plain := d.pos, true
 	for d.pos++; d.pos < len(d.data) && d.data[d.pos] != '"'; d.pos++ {
 		if d.data[d.pos] == '\\' {
 			d.pos++
+			plain = false
 		}
 	}
 	d.pos = min(d.pos+1, len(d.data))
 	lit := d.data[start:d.pos]
-	if !bytes.Contains(lit, []byte{'\\'}) && len(lit) >= 2 {
-		return string(lit[1 : len(lit)-1])
+	if plain && len(lit) >= 2 {
+		return lit[1 : len(lit)-1]
 	}
 	var s string
 	if json.Unmarshal(lit, &s) != nil {
-		return ""
+		return nil
 	}
-	return s
+	return []byte(s)
 }

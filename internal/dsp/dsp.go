@@ -3,10 +3,14 @@
 // paths of the HTTPS binding; and the client that posts to a peer.
 //
 // Reading is done in the protocol's fixed compact form, without a JSON-LD
-// processor: prefixed or full-IRI keys are refused, unknown plain keys are
-// dropped as JSON-LD would drop them, and members of Corridor's own
-// ("corridor:decision", ...) are kept as raw JSON. Nothing is ever fetched to
-// read a message.
+// processor: unknown plain keys are dropped as JSON-LD would drop them, those of
+// foreign vocabularies are dropped in a catalogue and refused elsewhere, and
+// members of Corridor's own ("corridor:decision", ...) are kept as raw JSON. A
+// message that cannot be read so (prefixes, full IRIs, names or a vocabulary of
+// its own context, values as objects) is expanded with the contexts pinned in
+// the room schema, written in the compact form and read by the same strict
+// reader. What is signed is never expanded, and nothing is ever fetched to read
+// a message.
 //
 // Wire types stop at internal/exchange: no other room handles them.
 package dsp

@@ -28,6 +28,9 @@ func errorParts(err error) (code string, reasons Reasons) {
 	if !errors.As(err, &e) || e.Kind == corridor.Internal {
 		return corridor.Internal.String(), Reasons{"internal error"}
 	}
+	if e.Kind == corridor.Unavailable { // where a node's disk or database is, and how to mend it, is its operator's matter
+		e = &corridor.Error{Kind: e.Kind, Msg: e.Msg, Why: e.Why, Cites: e.Cites}
+	}
 	msg := e.Msg
 	if e.Where != "" {
 		msg = e.Where + ": " + msg

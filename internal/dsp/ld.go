@@ -148,16 +148,22 @@ type Extensions struct {
 	Proof       json.RawMessage `json:"corridor:proof,omitempty"`
 	Signature   json.RawMessage `json:"corridor:signature,omitempty"`
 	Signatures  json.RawMessage `json:"corridor:signatures,omitempty"`
+	Validations json.RawMessage `json:"corridor:validations,omitempty"`
 
-	digest string // of the message as it came
+	came []byte // the message as it came
 }
 
 // received is called by Decode with the message as it came.
-func (e *Extensions) received(data []byte) { e.digest = corridor.Digest(data) }
+func (e *Extensions) received(data []byte) { e.came = data }
 
 // Received is the digest of the message as it came, byte for byte. It is
 // empty for one that was made here.
-func (e *Extensions) Received() string { return e.digest }
+func (e *Extensions) Received() string {
+	if len(e.came) == 0 {
+		return ""
+	}
+	return corridor.Digest(e.came)
+}
 
 // ExtensionPrefix begins the name of every member of Corridor's own.
 const ExtensionPrefix = "corridor:"

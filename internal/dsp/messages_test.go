@@ -338,6 +338,24 @@ func TestErrorBodies(t *testing.T) {
 	}
 }
 
+func TestNoPathChangesTheHost(t *testing.T) {
+	for path, want := range map[string]string{
+		"":               "https://x.example/root",
+		"/":              "https://x.example/root/",
+		"/2025-1":        "https://x.example/root/2025-1",
+		"2025-1":         "https://x.example/root/2025-1",
+		"@evil.example":  "https://x.example/root/@evil.example",
+		"//evil.example": "https://x.example/root/evil.example",
+	} {
+		if got := Join("https://x.example/root/", path); got != want {
+			t.Errorf("%q: %s, want %s", path, got, want)
+		}
+	}
+	if got := Join("https://x.example", "@evil.example/x"); got != "https://x.example/@evil.example/x" {
+		t.Error(got)
+	}
+}
+
 func TestPaths(t *testing.T) {
 	p := pids
 	for _, c := range []struct {

@@ -71,5 +71,12 @@ func suffixes() []suffix {
 	}
 }
 
-// Join puts a path after a base address, with one slash between.
-func Join(base, path string) string { return strings.TrimRight(base, "/") + path }
+// Join puts a path after a base address, with one slash between, so that no
+// path that a peer announces changes the host.
+func Join(base, path string) string {
+	base = strings.TrimRight(base, "/")
+	if path == "" {
+		return base
+	}
+	return base + "/" + strings.TrimLeft(path, "/")
+}

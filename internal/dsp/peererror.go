@@ -100,8 +100,18 @@ func (e *PeerError) readBody(body []byte) {
 		if len(e.Reasons) == 10 {
 			break
 		}
-		e.Reasons = append(e.Reasons, strings.Map(printable, clip(r)))
+		e.Reasons = append(e.Reasons, strings.Map(printable, clipReason(r)))
 	}
+}
+
+// clipReason keeps of a peer's reason what a person needs: an article, or the
+// file number of an order that stands behind the refusal.
+func clipReason(s string) string {
+	const most = 240
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
 }
 
 // lenient decodes an error body within all limits, without demanding a

@@ -37,7 +37,8 @@ type Agreement struct {
 	Timestamp string `json:"timestamp,omitempty"` // XSD dateTime
 	Extensions
 	// Raw is the agreement as it arrived, byte for byte, for checking
-	// signatures. It is not written.
+	// signatures; of a message that was expanded, its compact form. It is not
+	// written.
 	Raw json.RawMessage `json:"-" dsp:"raw"`
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"corridor"
 )
@@ -26,7 +27,7 @@ type machine struct {
 }
 
 // negotiations is the state machine of contract negotiations.
-func negotiations() machine {
+var negotiations = sync.OnceValue(func() machine {
 	consumer, provider, either := []Role{Consumer}, []Role{Provider}, []Role{Consumer, Provider}
 	m := machine{
 		what:   "negotiation",
@@ -47,13 +48,13 @@ func negotiations() machine {
 		m.moves = append(m.moves, move{s, TypeNegTermination, either, Terminated})
 	}
 	return m
-}
+})
 
 // transfers is the state machine of transfer processes. The text of DSP is of
 // two minds about who may start a suspended transfer again: its message table
 // says the provider, its HTTPS binding lets the consumer attempt it at the
 // provider. The table allows both; the exchange decides whether to agree.
-func transfers() machine {
+var transfers = sync.OnceValue(func() machine {
 	consumer, provider, either := []Role{Consumer}, []Role{Provider}, []Role{Consumer, Provider}
 	return machine{
 		what:   "transfer",
@@ -69,7 +70,7 @@ func transfers() machine {
 			{Suspended, TypeTermination, either, Terminated},
 		},
 	}
-}
+})
 
 // NextNegotiation gives the state to which a message leads a negotiation.
 // Role is the side that asks: it words the refusal, never the outcome. From

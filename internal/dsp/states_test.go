@@ -262,9 +262,31 @@ func statesDoc() string {
 		}
 	}
 	b.WriteString("\nThe protocol is of two minds about who may start a suspended transfer again: its message table says the provider, its\n" +
-		"HTTPS binding lets the consumer attempt it at the provider. The table allows both, and the side that receives the attempt\ndecides whether to agree.\n")
+		"HTTPS binding lets the consumer attempt it at the provider. The table allows both, and the side that receives the attempt\ndecides whether to agree.\n" +
+		"\nEvery step can be taken by hand: `corridor answer` (offer, counter, accept, agree, verify, finalize), `corridor offer`, `start`,\n`suspend`, `resume`, `finish`, `terminate`, or the [management API](management-api.md). Which steps wait for a person is\nsaid with `manual` for a node, a peer or a dataset ([configuration](configuration.md)). An act that is not drawn here is refused.\n" +
+		waitsDoc)
 	return b.String()
 }
+
+const waitsDoc = `
+## What waits, and until when
+Nothing waits for ever. ` + "`corridor negotiations`, `transfers` and `status`" + `, and the member ` + "`waiting`" + ` of the management API, say of each process that
+is not at its end on whom it waits (` + "`on`), since when, why, what can happen next, and `by` when the node does by itself what `then` says" + `:
+
+| waits for | until | then |
+|---|---|---|
+| a message of ours that is on its way; ` + "`retry`" + ` is the next attempt | 24 hours from its first attempt | it is given up. A process that cannot go on without it ends; a final word (FINALIZED, COMPLETED) is left to a person |
+| the peer's next word, or data that it fetches or pushes | ` + "`peer_limit`" + `, 90 days | the node ends it |
+| data that this node fetches or pushes | 24 hours without progress | the node gives up, and a person resumes or ends it |
+| a person of this node; whoever suspended a transfer, on either side | ` + "`person_limit`" + `, 180 days | the node ends it |
+
+* What the node ends, it ends as ` + "`terminate`" + ` does: TERMINATED with the code ` + "`expired`" + ` and who has waited from when until when, a receipt, and the
+  protocol's termination message to the peer. Both sides have such dates; the first one ends it for both.
+* Nothing happens by itself before that date where a person of this node has to act.
+* A wait keeps its date while its reason stays, over restarts too; data that moves puts it off. What came due while the node was down is done at its
+  start. Of several nodes on one database one sees to it, by lease. The limits belong to all of them ([configuration](configuration.md)).
+* Neither limit can be switched off; a limit may be years.
+`
 
 func node(s State) string {
 	if s == None {

@@ -14,6 +14,9 @@ type Approval struct {
 	Reference string                       `json:"reference"` // file number of the permit, certificate or resolution
 	Note      string                       `json:"note,omitempty"`
 	Evidence  map[string]corridor.Evidence `json:"evidence,omitempty"`
+	// Side is whose decision the act lifts. Empty: our own. That of the peer
+	// can be named only where it is plain and its side was decided here.
+	Side corridor.Side `json:"side,omitempty"`
 }
 
 // side is the side of the law that this node decides in a negotiation.
@@ -22,6 +25,18 @@ func (n *Negotiation) side() corridor.Side {
 		return corridor.Export
 	}
 	return corridor.Import
+}
+
+// approves says whose decision an act on this node may lift.
+func (n *Negotiation) approves(side corridor.Side) (corridor.Side, error) {
+	switch {
+	case side == "" || side == n.side():
+		return n.side(), nil
+	case n.Plain && (side == corridor.Export || side == corridor.Import):
+		return side, nil
+	}
+	return side, &corridor.Error{Kind: corridor.Forbidden, Where: "side", Msg: fmt.Sprintf("the %s side is not ours to approve", side),
+		Why: "each side answers for its own law", Fix: "the peer obtains its approval and brings it"}
 }
 
 // Approve lets a parked negotiation go on. The approval is a receipt of its
@@ -36,8 +51,12 @@ func (s *Service) Approve(ctx context.Context, pid string, a Approval) (Negotiat
 		if n.Parked == "" {
 			return notParked(n)
 		}
+		side, err := n.approves(a.Side)
+		if err != nil {
+			return err
+		}
 		n.Evidence = merged(n.Evidence, a.Evidence)
-		n.Approvals = append(n.Approvals, corridor.Approval{Side: n.side(), By: a.By, Reference: a.Reference, Note: a.Note, Time: dsp.FormatTime(s.now())})
+		n.Approvals = append(n.Approvals, corridor.Approval{Side: side, By: a.By, Reference: a.Reference, Note: a.Note, Time: dsp.FormatTime(s.now())})
 		st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptApproval, State: string(n.State),
 			Reason: short("approved by "+a.By, []string{a.Reference})}})
 		return s.goOn(ctx, n, st)
@@ -57,12 +76,12 @@ func (s *Service) goOn(ctx context.Context, n *Negotiation, st *step) error {
 		if err != nil {
 			return err
 		}
-		return s.answer(ctx, n, d, peer.Participant, st)
+		return s.answer(ctx, n, d, peer, st)
 	case n.Role == dsp.Consumer && (n.State == dsp.None || n.State == dsp.Offered && n.Countering):
-		_, err := s.ask(ctx, n, peer.Participant, st)
+		_, err := s.ask(ctx, n, peer, st)
 		return err
 	case n.Role == dsp.Consumer && n.State == dsp.Offered:
-		return s.accept(ctx, n, peer.Participant, st)
+		return s.accept(ctx, n, peer, st)
 	case n.Role == dsp.Consumer && n.State == dsp.Agreed:
 		a, err := s.Agreement(ctx, n.Agreement)
 		if err != nil {
@@ -87,8 +106,8 @@ func stateName(s dsp.State) string {
 // Verify signs an agreement by hand, where manual.verify holds it back.
 func (s *Service) Verify(ctx context.Context, pid string) (Negotiation, error) {
 	return s.act(ctx, pid, func(n *Negotiation, st *step) error {
-		if n.Role != dsp.Consumer || n.State != dsp.Agreed {
-			return notParked(n)
+		if err := n.mayBegin(dsp.TypeVerification); err != nil {
+			return err
 		}
 		if refused, err := s.redecide(ctx, n); err != nil || refused != nil {
 			if err != nil {
@@ -116,22 +135,46 @@ func (s *Service) Reject(ctx context.Context, pid, by, reason string) (Negotiati
 // Terminate ends a negotiation from this side.
 func (s *Service) Terminate(ctx context.Context, pid, code, reason string) (Negotiation, error) {
 	return s.act(ctx, pid, func(n *Negotiation, st *step) error {
-		if n.State != dsp.None {
-			if _, err := dsp.NextNegotiation(n.Role, n.State, dsp.TypeNegTermination, n.Role); err != nil {
-				return err
-			}
-		}
-		sent := n.State != dsp.None || n.Pending != dsp.None
-		n.State, n.Pending, n.PendingName, n.Parked, n.Code, n.Reason = dsp.Terminated, dsp.None, "", "", code, reasons(reason)
-		st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptNegotiation, State: string(n.State), Reason: short(code, n.Reason)}})
-		if err := s.dropAgreement(ctx, n, st); err != nil {
+		return s.terminate(ctx, n, st, code, reasons(reason))
+	})
+}
+
+// terminate puts into a step that a negotiation is ended from this side.
+func (s *Service) terminate(ctx context.Context, n *Negotiation, st *step, code string, why []string) error {
+	if n.State != dsp.None {
+		if _, err := dsp.NextNegotiation(n.Role, n.State, dsp.TypeNegTermination, n.Role); err != nil {
 			return err
 		}
-		if sent && n.PeerPID != "" {
-			s.sayTermination(n, st)
-		}
-		return nil
-	})
+	}
+	if n.Pending.Final() { // the peer may have the last word of it already
+		return onItsWay(n.PID, n.Pending)
+	}
+	if n.PeerPID != "" || n.Pending == dsp.None { // else the peer may have our first message: see toldOfEnd
+		n.PendingName = ""
+	}
+	n.State, n.Pending, n.Parked, n.Code, n.Reason = dsp.Terminated, dsp.None, "", code, why
+	st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptNegotiation, State: string(n.State), Reason: short(code, n.Reason)}})
+	if err := s.dropAgreement(ctx, n, st); err != nil {
+		return err
+	}
+	if n.PeerPID != "" {
+		s.sayTermination(n, st)
+	}
+	return nil
+}
+
+// toldOfEnd goes on with a negotiation that was ended here while it was not
+// known whether the peer had our first message, nor under which name. That
+// message is repeated all the same; once the peer has named the negotiation,
+// it hears that it is over.
+func (s *Service) toldOfEnd(n *Negotiation, reply *dsp.Reply, st *step) {
+	n.PendingName = ""
+	if p, err := reply.Negotiation(); err == nil {
+		n.PeerPID = theirs(p.Pids, n.Role)
+	}
+	if n.PeerPID != "" {
+		s.sayTermination(n, st)
+	}
 }
 
 func reasons(s string) []string {

@@ -11,6 +11,7 @@ import (
 	"corridor"
 	"corridor/internal/catalog"
 	"corridor/internal/dsp"
+	"corridor/internal/identity"
 	"corridor/internal/ledger"
 	"corridor/internal/store"
 )
@@ -21,19 +22,26 @@ type step struct {
 	neg      *Negotiation
 	agr      *Agreement
 	tr       *Transfer
-	dataset  *catalog.Dataset
+	datasets []catalog.Dataset // published
 	receipts []receipt
+	entries  []ledger.Entry                         // the same, signed before the transaction; nil: within
 	heard    []corridor.ReceiptRef                  // the peer's receipts that its message names
 	peers    []ledger.PeerReceipt                   // receipts of the peer that were fetched
 	send     *message                               // to the peer
+	quotes   []corridor.ReceiptRef                  // receipts of earlier steps that it tells of
+	use      *identity.TokenUse                     // the caller's token, which this step uses up
 	taken    string                                 // the name of the inbound message that this step answers
-	settles  int64                                  // the outbox message that this step acknowledges
+	once     bool                                   // that is a name of its own: a second step with it is a repeat
+	byHand   bool                                   // a person takes the step that is held for one
+	settles  int64                                  // the outbox message that is delivered with this step
 	due      *corridor.Date                         // when the law is to be asked again about agr; nil: as its decision says
 	people   *reckoning                             // the count that its decision was made with
 	late     bool                                   // people had gone before they were counted
 	tasks    []*Task                                // duties that it ends
 	inside   func(context.Context, *store.Tx) error // more of the same transaction, once the records are written
+	review   string                                 // day on which the law is asked again about agr, or never
 	clocks   bool                                   // the day of some task may have moved
+	alarm    string                                 // the earliest of these, if it is known
 	after    []func()                               // once all of it is durable
 }
 
@@ -69,7 +77,13 @@ var errChanged = errors.New("the record has changed meanwhile")
 // the outgoing message in the outbox are all there. The next start sends the
 // message again; the peer knows a repeat by its name and answers as before.
 func (s *Service) commit(ctx context.Context, st *step) error {
+	if err := s.sealReceipts(ctx, st); err != nil {
+		return err
+	}
 	err := s.db.Write(ctx, func(tx *store.Tx) error { return s.write(ctx, tx, st) })
+	if errors.Is(err, errChanged) {
+		s.forget(st)
+	}
 	if err != nil {
 		return err
 	}
@@ -78,40 +92,77 @@ func (s *Service) commit(ctx context.Context, st *step) error {
 }
 
 func (s *Service) afterwards(st *step) {
+	if st.use != nil && s.cfg.UseToken != nil {
+		st.use.Noted()
+	}
+	s.remember(st)
 	if st.neg != nil {
 		s.bell.ring(st.neg.PID)
 	}
 	if st.tr != nil {
 		s.bell.ring(st.tr.PID)
+		if st.tr.DeleteBy != "" || st.tr.leftover() {
+			s.deletionsChanged()
+		}
+		if st.tr.ConfirmBy != "" && !st.tr.confirmed() {
+			s.arrivalsChanged()
+		}
 	}
-	if st.agr != nil {
-		s.reviewsChanged()
+	if st.agr != nil && st.agr.stands() {
+		s.reviews.changed(st.review)
 	}
 	if st.clocks || st.inside != nil {
-		s.tasksChanged()
+		s.clocks.changed(st.alarm)
 	}
 	for _, f := range st.after {
 		f()
+	}
+	s.tell(st)
+}
+
+// tell hands copies of what has changed to whoever listens.
+func (s *Service) tell(st *step) {
+	if s.cfg.Changed == nil {
+		return
+	}
+	if st.neg != nil {
+		n := *st.neg
+		s.cfg.Changed(Change{Negotiation: &n})
+	}
+	if st.tr != nil {
+		t := *st.tr
+		s.cfg.Changed(Change{Transfer: &t})
 	}
 }
 
 // write does the work of commit inside a transaction. failed, which the
 // outbox runs in its own transaction, comes here too.
 func (s *Service) write(ctx context.Context, tx *store.Tx, st *step) error {
-	if err := st.unchanged(ctx, tx); err != nil {
+	if err := (&step{tasks: st.tasks}).unchanged(ctx, tx); err != nil {
 		return err
 	}
 	if err := s.stillCounted(ctx, tx, st); err != nil {
 		return err
 	}
-	if st.dataset != nil {
-		if err := catalog.Put(ctx, tx, *st.dataset); err != nil {
+	if err := s.useToken(ctx, tx, st.use); err != nil {
+		return err
+	}
+	if len(st.datasets) > 0 {
+		if err := catalog.Put(ctx, tx, st.datasets...); err != nil {
+			return err
+		}
+		if err := s.catalogueChanged(ctx, tx); err != nil {
 			return err
 		}
 	}
 	refs, err := s.append(ctx, tx, st)
 	if err != nil {
 		return err
+	}
+	if st.settles != 0 { // before the next one of its process, which would wait behind it
+		if err := store.Delivered(ctx, tx, st.settles); err != nil {
+			return err
+		}
 	}
 	if st.send != nil {
 		if err := s.enqueue(ctx, tx, st, refs); err != nil {
@@ -121,14 +172,25 @@ func (s *Service) write(ctx context.Context, tx *store.Tx, st *step) error {
 	if err := s.store(ctx, tx, st); err != nil {
 		return err
 	}
-	if st.settles != 0 {
-		return store.Delivered(ctx, tx, st.settles)
-	}
+	st.tell(tx)
 	return nil
 }
 
-// unchanged checks the versions first: nothing has been written yet, and the
-// transaction holds the only write lock.
+// useToken notes the use of a caller's token with what its message changes: a
+// token that was used before changes nothing.
+func (s *Service) useToken(ctx context.Context, tx *store.Tx, use *identity.TokenUse) error {
+	if use == nil || s.cfg.UseToken == nil {
+		return nil
+	}
+	fresh, err := s.cfg.UseToken(ctx, tx, use.Issuer, use.ID, use.Until)
+	if err == nil && !fresh {
+		err = use.Again()
+	}
+	return err
+}
+
+// unchanged checks versions under the only write lock. Those of the records
+// of a step are checked as they are written.
 func (st *step) unchanged(ctx context.Context, tx *store.Tx) error {
 	check := func(table, key, id string, version int64) error {
 		var have int64
@@ -165,54 +227,6 @@ func (st *step) unchanged(ctx context.Context, tx *store.Tx) error {
 	return nil
 }
 
-// append writes the receipts of this step, and those of the peer that it
-// rests on.
-func (s *Service) append(ctx context.Context, tx *store.Tx, st *step) ([]corridor.ReceiptRef, error) {
-	var refs []corridor.ReceiptRef
-	for i := range st.receipts {
-		r := s.complete(st, st.receipts[i].body)
-		ref, err := s.cfg.Ledger.Append(ctx, tx, r, s.cfg.Signer, st.receipts[i].secrets...)
-		if err != nil {
-			return nil, fmt.Errorf("receipt %s: %w", r.Type, err)
-		}
-		switch {
-		case st.tr != nil:
-			st.tr.Prev = ref.Leaf
-		case st.neg != nil:
-			st.neg.Prev = ref.Leaf
-		}
-		if st.receipts[i].note != nil {
-			st.receipts[i].note(ref)
-		}
-		refs = append(refs, ref)
-	}
-	for _, p := range st.peers {
-		if _, err := s.cfg.Ledger.StorePeerReceipt(ctx, tx, p); err != nil {
-			return nil, fmt.Errorf("receipt of the peer: %w", err)
-		}
-	}
-	return refs, nil
-}
-
-// complete fills in what every receipt of a step has in common.
-func (s *Service) complete(st *step, r corridor.Receipt) corridor.Receipt {
-	r.Version, r.Issuer = 1, s.cfg.Self.DID
-	if n := st.neg; n != nil {
-		r.Peer, r.Dataset, r.Negotiation = n.Peer, n.Dataset, n.PID
-		if r.Agreement == "" {
-			r.Agreement = n.Agreement
-		}
-		if st.tr == nil {
-			r.Prev = n.Prev
-		}
-	}
-	if t := st.tr; t != nil {
-		r.Peer, r.Dataset, r.Agreement, r.Transfer, r.Negotiation = t.Peer, t.Dataset, t.Agreement, t.PID, t.Negotiation
-		r.Prev = t.Prev
-	}
-	return r
-}
-
 // The headers of a message in the outbox.
 const (
 	headBase    = "base"    // the peer's DSP base address
@@ -226,8 +240,12 @@ const (
 func (s *Service) enqueue(ctx context.Context, tx *store.Tx, st *step, refs []corridor.ReceiptRef) error {
 	m := st.send
 	name := newID()
-	m.ext.Message = quoted(name)
-	if len(refs) > 0 {
+	if st.plain() {
+		*m.ext, refs = dsp.Extensions{}, nil
+	} else {
+		m.ext.Message = quoted(name)
+	}
+	if refs = append(refs, st.quotes...); len(refs) > 0 && !st.plain() {
 		raw, err := json.Marshal(refs)
 		if err != nil {
 			return corridor.E(corridor.Internal, "receipt references: %w", err)
@@ -239,13 +257,15 @@ func (s *Service) enqueue(ctx context.Context, tx *store.Tx, st *step, refs []co
 		return err
 	}
 	pid, peer, base := st.outward()
-	if m.moves != dsp.None {
-		st.move(m.moves, name)
-	}
-	return store.Enqueue(ctx, tx, store.Message{
-		Kind: string(m.kind), Target: peer, Body: body, Key: pid, Deadline: s.now().Add(s.cfg.Retry),
+	until := s.now().Add(s.cfg.Retry)
+	id, err := store.Enqueue(ctx, tx, store.Message{
+		Kind: string(m.kind), Target: peer, Body: body, Key: pid, Deadline: until,
 		Headers: map[string]string{headBase: base, headPath: m.path, headProcess: pid, headName: name},
 	})
+	if err == nil && m.moves != dsp.None {
+		st.move(m.moves, name, id, until)
+	}
+	return err
 }
 
 func (st *step) outward() (pid, peer, base string) {
@@ -255,25 +275,28 @@ func (st *step) outward() (pid, peer, base string) {
 	return st.neg.PID, st.neg.Peer, st.neg.Callback
 }
 
-func (st *step) move(to dsp.State, name string) {
+func (st *step) move(to dsp.State, name string, id int64, until time.Time) {
 	if st.tr != nil {
-		st.tr.Pending, st.tr.PendingName = to, name
+		st.tr.Pending, st.tr.PendingName, st.tr.outbox, st.tr.sendBy = to, name, id, until
 		return
 	}
-	st.neg.Pending, st.neg.PendingName = to, name
+	st.neg.Pending, st.neg.PendingName, st.neg.outbox, st.neg.sendBy = to, name, id, until
 }
 
-// store writes the records. Their versions were checked before.
+// store writes the records, if they are still those that the step began with.
 func (s *Service) store(ctx context.Context, tx *store.Tx, st *step) error {
 	if err := s.keepCount(ctx, tx, st); err != nil { // before the versions move: a new agreement has none
 		return err
 	}
 	now := s.now().UTC()
 	if n := st.neg; n != nil {
-		n.settleWaiting(now)
+		n.settleWaiting(now, s.limits)
 		n.Updated = now
 		n.version++
-		if err := put(ctx, tx, negotiationRow, n, n.PID, n.Peer, n.PeerPID, string(n.Role), string(n.State), n.PendingName, n.version, dsp.FormatTime(now)); err != nil {
+		if err := put(ctx, tx, negotiationRow, n.stored(), n.PID, n.Peer, n.PeerPID, string(n.Role), string(n.State), n.PendingName, n.version, dsp.FormatTime(now), n.due()); err != nil {
+			return err
+		}
+		if err := keepDecisions(ctx, tx, n); err != nil {
 			return err
 		}
 		if err := take(ctx, tx, st, n.PID, n.version); err != nil {
@@ -285,18 +308,27 @@ func (s *Service) store(ctx context.Context, tx *store.Tx, st *step) error {
 		if err := put(ctx, tx, agreementRow, a.stored(), a.ID, a.Negotiation, a.Peer, string(a.Role), a.Dataset, a.State, a.version, dsp.FormatTime(a.Created)); err != nil {
 			return err
 		}
+		if err := a.keepText(ctx, tx); err != nil {
+			return err
+		}
 		if err := s.schedule(ctx, tx, st); err != nil {
 			return err
 		}
 	}
 	if t := st.tr; t != nil {
-		t.settleWaiting(now)
+		t.settleWaiting(now, s.limits)
 		t.Updated = now
 		t.version++
-		if err := put(ctx, tx, transferRow, t.stored(), t.PID, t.Peer, t.PeerPID, string(t.Role), t.Agreement, string(t.State), t.PendingName, t.version, dsp.FormatTime(now)); err != nil {
+		if err := put(ctx, tx, transferRow, t.stored(), t.PID, t.Peer, t.PeerPID, string(t.Role), t.Agreement, string(t.State), t.PendingName, t.version, dsp.FormatTime(now), t.due()); err != nil {
 			return err
 		}
 		if err := take(ctx, tx, st, t.PID, t.version); err != nil {
+			return err
+		}
+		if err := keepDeletion(ctx, tx, t); err != nil {
+			return err
+		}
+		if err := keepArrival(ctx, tx, t); err != nil {
 			return err
 		}
 	}
@@ -307,38 +339,58 @@ func (s *Service) store(ctx context.Context, tx *store.Tx, st *step) error {
 }
 
 const (
-	negotiationRow = `INSERT INTO negotiations (doc, pid, peer, peer_pid, role, state, pending, version, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (pid) DO UPDATE SET doc = excluded.doc, peer_pid = excluded.peer_pid, state = excluded.state, pending = excluded.pending, version = excluded.version, updated_at = excluded.updated_at`
+	negotiationRow = `INSERT INTO negotiations (doc, pid, peer, peer_pid, role, state, pending, version, updated_at, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (pid) DO UPDATE SET doc = excluded.doc, peer_pid = excluded.peer_pid, state = excluded.state, pending = excluded.pending, version = excluded.version, updated_at = excluded.updated_at, due = excluded.due
+		WHERE negotiations.version = excluded.version - 1`
 	agreementRow = `INSERT INTO agreements (doc, id, negotiation, peer, role, dataset, state, version, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, state = excluded.state, version = excluded.version`
-	transferRow = `INSERT INTO transfers (doc, pid, peer, peer_pid, role, agreement, state, pending, version, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (pid) DO UPDATE SET doc = excluded.doc, peer_pid = excluded.peer_pid, state = excluded.state, pending = excluded.pending, version = excluded.version, updated_at = excluded.updated_at`
+		ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, state = excluded.state, version = excluded.version
+		WHERE agreements.version = excluded.version - 1`
+	transferRow = `INSERT INTO transfers (doc, pid, peer, peer_pid, role, agreement, state, pending, version, updated_at, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (pid) DO UPDATE SET doc = excluded.doc, peer_pid = excluded.peer_pid, state = excluded.state, pending = excluded.pending, version = excluded.version, updated_at = excluded.updated_at, due = excluded.due
+		WHERE transfers.version = excluded.version - 1`
 )
 
+// put writes a record. The statements above write nothing over one of another
+// version.
 func put(ctx context.Context, tx *store.Tx, statement string, record any, columns ...any) error {
 	doc, err := json.Marshal(record)
 	if err != nil {
 		return corridor.E(corridor.Internal, "record: %w", err)
 	}
-	if _, err := tx.Exec(ctx, statement, append([]any{string(doc)}, columns...)...); err != nil {
+	r, err := tx.Exec(ctx, statement, append([]any{string(doc)}, columns...)...)
+	if err != nil {
 		if store.IsUnique(err) { // the peer's pid: the same request in another transaction
 			return errChanged
 		}
 		return fmt.Errorf("write record: %w", err)
 	}
-	return nil
+	n, err := r.RowsAffected()
+	if err == nil && n == 0 {
+		err = errChanged
+	}
+	return err
 }
+
+// errRepeat says that a message was taken before.
+var errRepeat = errors.New("the message was taken before")
 
 func take(ctx context.Context, tx *store.Tx, st *step, pid string, version int64) error {
 	if st.taken == "" {
 		return nil
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO taken (process, message, version) VALUES (?, ?, ?)
-		ON CONFLICT (process, message) DO UPDATE SET version = excluded.version`, pid, st.taken, version)
+	over := `DO UPDATE SET version = excluded.version`
+	if st.once {
+		over = `DO NOTHING`
+	}
+	r, err := tx.Exec(ctx, `INSERT INTO taken (process, message, version) VALUES (?, ?, ?) ON CONFLICT (process, message) `+over, pid, st.taken, version)
 	if err != nil {
 		return fmt.Errorf("remember message: %w", err)
 	}
-	return nil
+	n, err := r.RowsAffected()
+	if err == nil && n == 0 {
+		err = errRepeat
+	}
+	return err
 }
 
 // again runs an act that loses a race until it wins or fails for a reason of
@@ -357,13 +409,4 @@ func again(act func() error) error {
 		}
 	}
 	return &corridor.Error{Kind: corridor.Conflict, Msg: "the process is changing too fast", Fix: "try again"}
-}
-
-// since keeps the moment at which a wait began while its reason stays.
-func since(old *Waiting, w Waiting, now time.Time) *Waiting {
-	w.Since = now
-	if old != nil && old.On == w.On && old.Why == w.Why {
-		w.Since = old.Since
-	}
-	return &w
 }

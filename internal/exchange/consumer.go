@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
+	"path"
 	"strings"
 
 	"corridor"
@@ -18,6 +20,7 @@ type Request struct {
 	Address  string                       `json:"address,omitempty"` // DSP base; empty: from the peer list or the DID document
 	Dataset  string                       `json:"dataset"`
 	Offer    string                       `json:"offer,omitempty"` // empty: the first one
+	Terms    *dsp.Policy                  `json:"terms,omitempty"` // of a plain provider, where they are known: its catalogue is not asked
 	Purpose  string                       `json:"purpose"`
 	Facts    corridor.Facts               `json:"facts,omitempty"`    // what the importer knows
 	Evidence map[string]corridor.Evidence `json:"evidence,omitempty"` // for duties of the importer owed before the transfer
@@ -36,21 +39,15 @@ func (s *Service) Negotiate(ctx context.Context, r Request) (Negotiation, error)
 	if err != nil {
 		return n, err
 	}
+	n.Plain = peer.Plain != nil
 	if n.Callback, err = s.address(ctx, peer, r.Address); err != nil {
 		return n, err
 	}
-	listed, err := s.peerDataset(ctx, n.Peer, n.Callback, r.Dataset)
-	if err != nil {
-		return n, err
-	}
-	if n.Offer, err = pick(listed, r.Offer); err != nil {
-		return n, err
-	}
-	if n.Shown, err = factsOf(listed.Facts); err != nil {
+	if err := s.lookUp(ctx, &n, r); err != nil {
 		return n, err
 	}
 	st := &step{neg: &n}
-	refused, err := s.ask(ctx, &n, peer.Participant, st)
+	refused, err := s.ask(ctx, &n, peer, st)
 	if err != nil {
 		return n, err
 	}
@@ -60,17 +57,40 @@ func (s *Service) Negotiate(ctx context.Context, r Request) (Negotiation, error)
 	return n, refused
 }
 
+// lookUp finds the offer and the facts that the provider's catalogue shows.
+func (s *Service) lookUp(ctx context.Context, n *Negotiation, r Request) error {
+	if r.Terms != nil {
+		if !n.Plain {
+			return &corridor.Error{Kind: corridor.Invalid, Where: "terms", Msg: "are those of the catalogue", Why: "the catalogue of a Corridor says what its data is", Fix: "name the offer"}
+		}
+		n.Offer = dsp.Offer{Policy: *r.Terms}
+		n.Offer.Target = r.Dataset
+		return nil
+	}
+	listed, err := s.peerDataset(ctx, n.Peer, n.Callback, r.Dataset)
+	if err != nil {
+		return err
+	}
+	if n.Offer, err = pick(listed, r.Offer); err != nil {
+		return err
+	}
+	n.Shown, err = factsOf(listed.Facts)
+	return err
+}
+
 // ask decides the import side and puts the request, the refusal or the wait
 // into the step. It gives the refusal too.
-func (s *Service) ask(ctx context.Context, n *Negotiation, provider corridor.Participant, st *step) (refused error, err error) {
-	d, refused, err := s.decideImport(ctx, n, provider, st)
+func (s *Service) ask(ctx context.Context, n *Negotiation, provider identity.Peer, st *step) (refused error, err error) {
+	if err := s.compareSuites(ctx, provider); err != nil {
+		return nil, err
+	}
+	refused, err = s.decideImport(ctx, n, provider, st)
 	if err != nil {
 		return nil, err
 	}
 	if refused != nil {
 		return refused, s.refuse(n, refused, st)
 	}
-	n.Parked, n.Cites = s.waitsFor(n, []corridor.Decision{d}, n.Evidence, "importer", "both")
 	if n.Parked != "" {
 		return nil, nil
 	}
@@ -80,48 +100,87 @@ func (s *Service) ask(ctx context.Context, n *Negotiation, provider corridor.Par
 	} else {
 		m.CallbackAddress = s.cfg.Base
 	}
-	if err := s.state(n, &m.Extensions); err != nil {
+	if err := s.state(ctx, n, &m.Extensions, st); err != nil {
 		return nil, err
 	}
 	st.say(m, &m.Extensions, dsp.Provider, dsp.Requested)
 	return nil, nil
 }
 
-// decideImport asks our own law as the importer.
-func (s *Service) decideImport(ctx context.Context, n *Negotiation, provider corridor.Participant, st *step) (d corridor.Decision, refused, err error) {
+// decideImport asks our own law as the importer, and that of a plain
+// provider's side. It gives a refusal, or parks, or lets the consumer go on.
+func (s *Service) decideImport(ctx context.Context, n *Negotiation, provider identity.Peer, st *step) (refused, err error) {
 	t, err := readTerms(n.Offer.Policy)
 	if err != nil {
-		return d, nil, err
+		return nil, err
 	}
-	flow := s.importFlow(n.Shown, provider, stated{Purpose: n.Purpose, Facts: n.Facts})
+	plain, err := n.plainOf(provider)
+	if err != nil {
+		return nil, err
+	}
+	n.Facts = promised(n.Facts, t)
+	said := stated{Purpose: n.Purpose, Facts: n.Facts}
+	flow := s.importFlow(n.Shown, provider.Participant, said)
 	if n.Own, err = s.decideOwn(ctx, flow, corridor.Import, n.Peer, s.cfg.Self.DID, n.Dataset); err != nil {
-		return d, nil, err
+		return nil, err
 	}
 	r, err := decisionReceipt(corridor.ReceiptDecision, n.Own)
 	if err != nil {
-		return d, nil, err
+		return nil, err
 	}
 	st.receipts = append(st.receipts, r)
-	own, err := n.Own.Signed.Decode()
+	sides, owners := []*SidedDecision{n.Own}, []string{"importer", "both"}
+	if plain != nil { // the exporter's duties are looked at here too: nobody else does
+		facts := corridor.Facts{}
+		maps.Copy(facts, n.Shown)
+		maps.Copy(facts, plain.Facts)
+		if n.Theirs, r, err = s.decideInstead(ctx, n, s.flowAt(facts, provider.Participant, s.cfg.Self, said), provider.Participant); err != nil {
+			return nil, err
+		}
+		st.receipts = append(st.receipts, r)
+		sides, owners = append(sides, n.Theirs), nil
+	}
+	var decisions []corridor.Decision
+	for _, side := range sides {
+		d, err := side.decode()
+		if err != nil {
+			return nil, err
+		}
+		if refused := refusal(d.Decision); refused != nil {
+			return refused, nil
+		}
+		decisions = append(decisions, d.Decision)
+	}
+	passage, err := s.passage(dsp.Consumer, provider.Participant, n.Dataset, flow.Facts)
+	if err == nil {
+		err = passage.checkPacks(decisions...)
+	}
 	if err != nil {
-		return d, nil, err
+		return err, nil
 	}
-	if refused := refusal(own.Decision); refused != nil {
-		return own.Decision, refused, nil
+	owed, err := s.owedByApprovals(n.current())
+	if err != nil {
+		return nil, err
 	}
-	return own.Decision, t.check(n.Purpose, s.cfg.Self.Jurisdiction, s.now(), 0), nil
+	owed.Outcome = corridor.Allow
+	n.Parked, n.Cites = s.waitsFor(n, append(decisions, owed), n.proofs(), owners...)
+	n.Permission, refused = t.asks(useOf(n, s.cfg.Self, s.now(), 0))
+	return refused, nil
 }
 
 // state puts into a message what this side states about the flow.
-func (s *Service) state(n *Negotiation, ext *dsp.Extensions) error {
+func (s *Service) state(ctx context.Context, n *Negotiation, ext *dsp.Extensions, st *step) (err error) {
+	if err := s.validateDecision(ctx, n, st); err != nil {
+		return err
+	}
 	for _, part := range []struct {
 		into *json.RawMessage
 		v    any
 		skip bool
 	}{
-		{&ext.Flow, stated{Purpose: n.Purpose, Facts: n.Facts, Evidence: n.Evidence}, false},
+		{&ext.Flow, stated{Purpose: n.Purpose, Facts: n.Facts, Evidence: n.proofs()}, false},
 		{&ext.Decision, n.Own.Signed, false},
-		{&ext.Approval, n.Approvals, len(n.Approvals) == 0},
+		{&ext.Approval, n.current(), len(n.current()) == 0},
 		{&ext.Participant, participant{Log: s.ownLog()}, false},
 	} {
 		if part.skip {
@@ -133,7 +192,7 @@ func (s *Service) state(n *Negotiation, ext *dsp.Extensions) error {
 		}
 		*part.into = raw
 	}
-	return nil
+	return sayValidations(&ext.Validations, n.Own.Validation)
 }
 
 // participant is what a gateway says of itself ("corridor:participant").
@@ -150,6 +209,15 @@ func (s *Service) ownLog() corridor.LogRef {
 func logOf(p identity.Peer) (corridor.LogRef, bool) {
 	origin, _, ok := strings.Cut(p.LogVKey, "+")
 	return corridor.LogRef{Origin: origin, VKey: p.LogVKey}, ok
+}
+
+// PeerAddress finds where a known peer can be asked.
+func (s *Service) PeerAddress(ctx context.Context, did string) (string, error) {
+	peer, err := s.cfg.Directory.Lookup(ctx, did)
+	if err != nil {
+		return "", err
+	}
+	return s.address(ctx, peer, "")
 }
 
 // address finds where a peer speaks the protocol: as given, as listed, or as
@@ -183,6 +251,30 @@ func (s *Service) address(ctx context.Context, peer identity.Peer, given string)
 	return "", &corridor.Error{Kind: corridor.NotFound, Where: peer.DID, Msg: "its DID document does not say where it speaks DSP " + dsp.Version, Fix: "give its address"}
 }
 
+// Announced says why an address is not on the host that a participant's DID
+// document announces, or nil. It need not be a known peer.
+func (s *Service) Announced(ctx context.Context, did, address string) error {
+	at, err := url.Parse(address)
+	if err != nil {
+		return corridor.E(corridor.Invalid, "address: %w", err)
+	}
+	doc, err := s.cfg.Resolver.Resolve(ctx, did)
+	if err != nil {
+		return err
+	}
+	for _, kind := range []string{identity.DataService, identity.CatalogService} {
+		known, ok := doc.Endpoint(kind)
+		if !ok {
+			continue
+		}
+		if u, err := url.Parse(known); err == nil && u.Host == at.Host && u.Scheme == at.Scheme && below(at.Path, announcedRoot(u.Path)) {
+			return nil
+		}
+	}
+	return &corridor.Error{Kind: corridor.Forbidden, Where: clip(did), Msg: fmt.Sprintf("its DID document announces no service at %q", clip(at.Host+at.Path)),
+		Why: "a token for a participant is shown to nobody else", Fix: "name the participant in the list of peers"}
+}
+
 func (s *Service) guard(ctx context.Context, address string) error {
 	if s.cfg.Guard == nil {
 		return nil
@@ -201,6 +293,9 @@ func (s *Service) checkCallback(ctx context.Context, c identity.Caller, address 
 	if err != nil {
 		return corridor.E(corridor.Invalid, "callbackAddress: %w", err)
 	}
+	if c.Peer.Plain != nil {
+		return samePlace(at, c.Peer.Address, "the list of peers has it at", true)
+	}
 	doc, err := s.cfg.Resolver.Resolve(ctx, c.DID)
 	if err != nil {
 		return err
@@ -210,13 +305,37 @@ func (s *Service) checkCallback(ctx context.Context, c identity.Caller, address 
 		if !ok {
 			continue
 		}
-		if u, err := url.Parse(announced); err == nil && u.Host == at.Host && u.Scheme == at.Scheme {
-			return nil
-		}
-		return &corridor.Error{Kind: corridor.Invalid, Where: "callbackAddress", Msg: fmt.Sprintf("is at %q, but the DID document of the caller announces %q", at.Host, clip(announced)),
-			Fix: "announce the address in the DID document"}
+		return samePlace(at, announced, "the DID document of the caller announces", false)
 	}
 	return nil
+}
+
+// samePlace holds a callback address against where a peer is known to be. Several
+// participants may live on one host, each below a path of its own. What is known
+// may be the place of one version of the protocol, below that of the peer.
+func samePlace(at *url.URL, known, source string, versioned bool) error {
+	u, err := url.Parse(known)
+	if err == nil && u.Host == at.Host && u.Scheme == at.Scheme {
+		root := announcedRoot(u.Path)
+		if below(at.Path, root) || versioned && below(root, at.Path) && strings.Trim(at.Path, "/") != "" {
+			return nil
+		}
+	}
+	return &corridor.Error{Kind: corridor.Invalid, Where: "callbackAddress", Msg: fmt.Sprintf("is at %q, but %s %q", clip(at.Host+at.Path), source, clip(known)),
+		Fix: "let both name the same scheme, host and port, and one path below the other"}
+}
+
+// announcedRoot is the path below which a participant that announces a service
+// there speaks the protocol.
+func announcedRoot(at string) string {
+	at = strings.TrimSuffix(strings.TrimRight(at, "/"), dsp.VersionPath)
+	return strings.TrimSuffix(at, "/catalog")
+}
+
+// below says whether a path is another one or lies below it.
+func below(at, root string) bool {
+	at, root = path.Clean("/"+at), path.Clean("/"+root) // no way up
+	return root == "/" || at == root || strings.HasPrefix(at, root+"/")
 }
 
 // peerDataset reads one dataset of a peer.
@@ -257,43 +376,4 @@ func factsOf(raw json.RawMessage) (corridor.Facts, error) {
 		return nil, corridor.E(corridor.Invalid, "corridor:facts of the catalogue: %w", err)
 	}
 	return f, nil
-}
-
-// Listing is a dataset of a peer, as its catalogue shows it.
-type Listing struct {
-	ID          string         `json:"id"`
-	Title       string         `json:"title,omitempty"`
-	Description string         `json:"description,omitempty"`
-	Formats     []string       `json:"formats"`
-	Offers      []dsp.Offer    `json:"offers"`
-	Facts       corridor.Facts `json:"facts,omitempty"`
-}
-
-// PeerCatalogue asks a peer for the first page of its catalogue.
-func (s *Service) PeerCatalogue(ctx context.Context, did, address string) ([]Listing, error) {
-	peer, err := s.cfg.Directory.Lookup(ctx, did)
-	if err != nil {
-		return nil, err
-	}
-	base, err := s.address(ctx, peer, address)
-	if err != nil {
-		return nil, err
-	}
-	cat, _, err := s.client.Catalog(ctx, dsp.Peer{ID: did, Base: base}, &dsp.CatalogRequestMessage{})
-	if err != nil {
-		return nil, err
-	}
-	out := []Listing{}
-	for _, d := range cat.Dataset {
-		facts, err := factsOf(d.Facts)
-		if err != nil {
-			return nil, err
-		}
-		l := Listing{ID: d.ID, Title: d.Title, Description: d.Description, Offers: d.HasPolicy, Facts: facts}
-		for _, f := range d.Distribution {
-			l.Formats = append(l.Formats, f.Format)
-		}
-		out = append(out, l)
-	}
-	return out, nil
 }

@@ -39,10 +39,10 @@ func counted() map[string][2]string {
 // countedKinds lists them in their order.
 func countedKinds() []string { return []string{kindPeople, kindSensitive} }
 
-// people is the running state of the counts.
+// people is the running state of the counts. Under the lease of the people one
+// file is read for its people at a time, and nothing is tidied away meanwhile.
 type people struct {
-	building sync.Mutex         // one file is read for its people at a time, and nothing is tidied away meanwhile
-	lines    map[string][]int64 // by kind: the numbers at which any pack tells counts apart; never changes
+	lines map[string][]int64 // by kind: the numbers at which any pack tells counts apart; never changes
 
 	mu    sync.Mutex // guards what follows
 	year  *counter.Year
@@ -94,10 +94,15 @@ func (s *Service) thisYear() *counter.Year {
 
 // forgetPeople deletes the hashes and keys of years that are over.
 func (s *Service) forgetPeople(ctx context.Context) {
-	s.people.building.Lock()
-	defer s.people.building.Unlock()
 	before := yearOf(corridor.DateOf(s.now().Add(-keepPast)))
-	err := s.db.Write(ctx, func(tx *store.Tx) error { return counter.Forget(ctx, tx, before) })
+	err := s.db.Alone(ctx, leasePeople, func(ctx context.Context) error {
+		return s.db.Write(ctx, func(tx *store.Tx) error {
+			if err := s.db.StillAlone(ctx, tx, leasePeople); err != nil {
+				return err
+			}
+			return counter.Forget(ctx, tx, before)
+		})
+	})
 	if err == nil && s.cfg.CountKeys != "" {
 		_, err = counter.Keys(s.cfg.CountKeys).Forget(before)
 	}
@@ -234,7 +239,7 @@ func (s *Service) keepCount(ctx context.Context, tx *store.Tx, st *step) error {
 // countLate counts the people of a transfer that ends in another year than it
 // began in.
 func (s *Service) countLate(ctx context.Context, t *Transfer, st *step) error {
-	if yearOf(corridor.DateOf(t.Created.In(s.now().Location()))) == yearOf(s.today()) {
+	if yearOf(s.dayOf(t.Created)) == yearOf(s.today()) {
 		return nil
 	}
 	d, err := s.dataset(ctx, t.Dataset)
@@ -304,14 +309,18 @@ func (s *Service) Counters(ctx context.Context, exact bool) (Counters, error) {
 	return out, nil
 }
 
-// tidyPeople removes what a crash left of sets in the making.
-func (s *Service) tidyPeople(ctx context.Context) error {
-	s.people.building.Lock()
-	defer s.people.building.Unlock()
-	counter.Sweep(s.tempDir())
-	err := s.db.Write(ctx, func(tx *store.Tx) error { return counter.Orphans(ctx, tx) })
+// tidyPeople removes what a crash left of sets in the making. Nothing counts
+// them: where that fails the next start does it.
+func (s *Service) tidyPeople(ctx context.Context) {
+	err := s.db.Alone(ctx, leasePeople, func(ctx context.Context) error {
+		return s.db.Write(ctx, func(tx *store.Tx) error {
+			if err := s.db.StillAlone(ctx, tx, leasePeople); err != nil {
+				return err
+			}
+			return counter.Orphans(ctx, tx)
+		})
+	})
 	if err != nil && ctx.Err() == nil && !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("people of datasets: %w", err)
+		s.log.WarnContext(ctx, "what a crash left of people of datasets stays until the next start", "error", err)
 	}
-	return nil
 }

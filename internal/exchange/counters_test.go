@@ -20,6 +20,7 @@ import (
 	"corridor/internal/exchange"
 	"corridor/internal/ledger"
 	"corridor/internal/store"
+	"corridor/internal/store/storetest"
 )
 
 // register writes a CSV of people by their numbers, the first of them with a
@@ -304,7 +305,7 @@ func TestAYearBeginsAtNothingAndThePastIsForgotten(t *testing.T) {
 }
 
 func TestPeopleCountedBeforeAreCarriedOver(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "node.db")
+	path := storetest.Place(t)
 	ctx := context.Background()
 	old := slices.Concat(ledger.Migrations, catalog.Migrations, exchange.Migrations[:3])
 	db, err := store.Open(ctx, path, old...)

@@ -2,11 +2,11 @@ package exchange
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +17,7 @@ import (
 	"corridor/internal/identity"
 	"corridor/internal/ledger"
 	"corridor/internal/plane"
+	"corridor/verify"
 )
 
 // This file is the one place where offers and datasets become facts, and
@@ -52,16 +53,40 @@ func (s *Service) exportFlow(d catalog.Dataset, consumer corridor.Participant, s
 // importFlow is the flow as the importer knows it: what the provider's
 // catalogue shows, and what its own operator adds.
 func (s *Service) importFlow(shown corridor.Facts, provider corridor.Participant, said stated) corridor.Flow {
-	f := shown.Clone()
-	for k, v := range said.Facts {
-		f[k] = v
-	}
-	participantFacts(f, provider, s.cfg.Self)
-	f["purpose"] = said.Purpose
-	return corridor.Flow{Date: s.today(), Origin: provider.Jurisdiction, Destination: s.cfg.Self.Jurisdiction, Facts: f, Assume: s.cfg.Assume}
+	return s.flowAt(shown, provider, s.cfg.Self, said)
 }
 
+// flowAt is a flow between two participants: facts of the dataset, what was
+// stated besides, and what the directory says of both.
+func (s *Service) flowAt(facts corridor.Facts, provider, consumer corridor.Participant, said stated) corridor.Flow {
+	f := corridor.Facts{}
+	maps.Copy(f, facts)
+	maps.Copy(f, said.Facts)
+	participantFacts(f, provider, consumer)
+	f["purpose"] = said.Purpose
+	return corridor.Flow{Date: s.today(), Origin: provider.Jurisdiction, Destination: consumer.Jurisdiction, Facts: f, Assume: s.cfg.Assume}
+}
+
+// Days are those of the node's clock, in the time zone of its process.
+
 func (s *Service) today() corridor.Date { return corridor.DateOf(s.now()) }
+
+// dayOf gives the day on which a moment that was written down in UTC fell here.
+func (s *Service) dayOf(t time.Time) corridor.Date {
+	return corridor.DateOf(t.In(s.now().Location()))
+}
+
+// untilDay is how long it is to the beginning of a day, which is not midnight
+// where the clock is put forward at midnight.
+func (s *Service) untilDay(d corridor.Date) time.Duration {
+	now := s.now()
+	year, month, day := d.Time().Date()
+	begins := time.Date(year, month, day, 0, 0, 0, 0, now.Location())
+	for corridor.DateOf(begins) < d {
+		begins = begins.Add(15 * time.Minute)
+	}
+	return max(0, begins.Sub(now))
+}
 
 // participantFacts adds what the directory says of both ends. A list that is
 // not there is not an empty list: it stays unknown.
@@ -142,44 +167,29 @@ func (s *Service) decideOwn(ctx context.Context, flow corridor.Flow, side corrid
 	if err != nil {
 		return nil, fmt.Errorf("own law: %w", err)
 	}
-	d = d.Brief()
-	salt := make([]byte, 16)
-	if _, err := rand.Read(salt); err != nil {
-		return nil, corridor.E(corridor.Internal, "salt: %w", err)
-	}
-	facts, err := corridor.Canonical(flow)
-	if err != nil {
-		return nil, err
-	}
-	statement, err := corridor.Canonical(corridor.DecisionStatement{Version: 1, Issuer: s.cfg.Self.DID, Provider: provider, Consumer: consumer,
-		Dataset: dataset, Time: dsp.FormatTime(s.now()), Facts: corridor.Commit(salt, facts), Decision: d})
-	if err != nil {
-		return nil, err
-	}
-	sig, err := s.sign(ctx, statement)
-	if err != nil {
-		return nil, err
-	}
-	return &SidedDecision{Signed: corridor.SignedDecision{Statement: statement, Signature: sig}, Outcome: d.Outcome, Side: side,
-		Country: d.Jurisdiction, Salt: salt, Flow: &flow}, nil
+	return s.signDecision(ctx, flow, d.Brief(), corridor.DecisionStatement{Provider: provider, Consumer: consumer, Dataset: dataset})
 }
 
 // maxDecisionAge bounds how old a peer's signed decision may be when it
 // arrives: the law moves by the day.
 const maxDecisionAge = 24 * time.Hour
 
-// checkTheirs verifies the peer's signed decision: its key, that it is about
-// this flow and no other, that it is the peer's own side, and that it is fresh.
-func (s *Service) checkTheirs(ctx context.Context, raw json.RawMessage, peer corridor.Participant, side corridor.Side, provider, consumer, dataset string) (*SidedDecision, error) {
-	var signed corridor.SignedDecision
+// heardDecision reads the signed decision that a peer's message brings.
+func heardDecision(raw json.RawMessage, side corridor.Side) (signed corridor.SignedDecision, err error) {
 	if len(raw) == 0 {
-		return nil, &corridor.Error{Kind: corridor.Invalid, Where: "corridor:decision", Msg: "the request brings no signed decision of the " + string(side) + " side",
+		return signed, &corridor.Error{Kind: corridor.Invalid, Where: "corridor:decision", Msg: "the request brings no signed decision of the " + string(side) + " side",
 			Why: "both sides decide their own law", Fix: "let the consumer's gateway decide first and send its signed decision"}
 	}
 	if err := json.Unmarshal(raw, &signed); err != nil {
-		return nil, corridor.E(corridor.Invalid, "corridor:decision: %w", err)
+		return signed, corridor.E(corridor.Invalid, "corridor:decision: %w", err)
 	}
-	st, err := signed.Decode()
+	return signed, nil
+}
+
+// checkTheirs verifies the peer's signed decision: its key, that it is about
+// this flow and no other, that it is the peer's own side, and that it is fresh.
+func (s *Service) checkTheirs(ctx context.Context, signed corridor.SignedDecision, peer corridor.Participant, side corridor.Side, provider, consumer, dataset string, heard []corridor.SignedValidation) (*SidedDecision, error) {
+	signed, st, err := signed.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -207,46 +217,50 @@ func (s *Service) checkTheirs(ctx context.Context, raw json.RawMessage, peer cor
 	if age := s.now().Sub(when); age > maxDecisionAge || age < -maxDecisionAge {
 		return nil, &corridor.Error{Kind: corridor.Invalid, Where: "corridor:decision", Msg: "the signed decision is from " + st.Time, Fix: "decide again and set the clock"}
 	}
-	if signed.Statement, err = corridor.Canonicalize(signed.Statement); err != nil {
-		return nil, err
-	}
-	if err := s.checkSignature(ctx, peer.DID, signed.Statement, signed.Signature); err != nil {
+	v, err := s.checkSignature(ctx, verify.National{Object: corridor.ObjectDecision, Signer: peer.DID, Text: signed.Statement, Signature: signed.Signature}, heard)
+	if err != nil {
 		return nil, fmt.Errorf("corridor:decision: %w", err)
 	}
-	return &SidedDecision{Signed: signed, Outcome: st.Decision.Outcome, Side: side, Country: st.Decision.Jurisdiction}, nil
+	return &SidedDecision{Signed: signed, Validation: v, Outcome: st.Decision.Outcome, Side: side, Country: st.Decision.Jurisdiction, statement: &st}, nil
 }
 
 // sign signs canonical JSON in this side's suite.
 func (s *Service) sign(ctx context.Context, canonical []byte) (corridor.Signature, error) {
-	sig, err := s.cfg.Signer.Sign(ctx, canonical)
+	signer := identity.Present(s.cfg.Signer)
+	sig, err := signer.Sign(ctx, canonical)
 	if err != nil {
 		return corridor.Signature{}, fmt.Errorf("sign: %w", err)
 	}
-	return corridor.Signature{Key: s.cfg.Signer.KeyID(), Suite: s.cfg.Signer.Suite(), Value: base64.RawURLEncoding.EncodeToString(sig)}, nil
+	return corridor.Signature{Key: signer.KeyID(), Suite: signer.Suite(), Value: base64.RawURLEncoding.EncodeToString(sig)}, nil
 }
 
-// checkSignature verifies canonical JSON that a peer signed for the record.
-func (s *Service) checkSignature(ctx context.Context, did string, canonical []byte, sig corridor.Signature) error {
-	err := func() error {
-		owner, _, err := identity.SplitKeyID(sig.Key)
+// checkSignature verifies canonical JSON that a peer signed for the record. Of
+// a suite that this node does not verify it gives the validation that speaks
+// for it.
+func (s *Service) checkSignature(ctx context.Context, signed verify.National, heard []corridor.SignedValidation) (*corridor.SignedValidation, error) {
+	v, err := func() (*corridor.SignedValidation, error) {
+		owner, _, err := identity.SplitKeyID(signed.Signature.Key)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if owner != did {
-			return corridor.E(corridor.Invalid, "signed with a key of %s, not of %s", clip(owner), clip(did))
+		if owner != signed.Signer {
+			return nil, corridor.E(corridor.Invalid, "signed with a key of %s, not of %s", clip(owner), clip(signed.Signer))
 		}
-		key, err := s.cfg.Resolver.Key(ctx, sig.Key, identity.AssertionMethod)
-		if err != nil {
-			return err
+		if signed.Key, err = s.cfg.Resolver.Key(ctx, signed.Signature.Key, identity.AssertionMethod); err != nil {
+			return nil, err
 		}
-		return key.VerifySignature(canonical, sig)
+		signed.For = s.cfg.Self.DID
+		if !s.relies(signed.Key.Suite) {
+			return s.validated(ctx, signed, heard)
+		}
+		return nil, signed.Key.VerifySignature(signed.Text, signed.Signature)
 	}()
 	var e *corridor.Error
 	if errors.As(err, &e) && e.Kind != corridor.Unavailable && e.Kind != corridor.Internal {
 		// The caller is known by its token; what does not fit is in its message.
-		return &corridor.Error{Kind: corridor.Invalid, Msg: "a signature cannot be accepted: " + e.Msg, Where: e.Where, Why: e.Why, Fix: e.Fix, Err: err}
+		return nil, &corridor.Error{Kind: corridor.Invalid, Msg: "a signature cannot be accepted: " + e.Msg, Where: e.Where, Why: e.Why, Fix: e.Fix, Err: err}
 	}
-	return err
+	return v, err
 }
 
 // verdict is what both sides' decisions and the offer's policy come to.
@@ -256,47 +270,77 @@ type verdict struct {
 	plan   plane.Plan // what is done to the bytes
 	duties []string   // obligations, the union
 	terms  terms      // the policy, understood
+	from   time.Time  // of the time in which the policy admits it; zero: open
+	until  time.Time  // the instant after it; zero: open
 	cites  []corridor.Citation
+	under  *corridor.CompactRef         // nil: no compact governs
+	proofs map[string]corridor.Evidence // of duties, by either side
 }
 
 // judge combines the export side, the import side, the policy and the
 // evidence. It never permits by omission: each way to go ahead is written
 // out, and the rest refuses or parks.
-func (s *Service) judge(n *Negotiation, d catalog.Dataset, country string) (verdict, error) {
+func (s *Service) judge(n *Negotiation, d catalog.Dataset, consumer corridor.Participant) (verdict, error) {
 	var v verdict
 	var err error
 	if v.terms, err = readTerms(n.Offer.Policy); err != nil {
 		return v, err
 	}
-	if v.refuse = v.terms.check(n.Purpose, country, s.now(), 0); v.refuse != nil {
+	now := useOf(n, consumer, s.now(), 0)
+	if n.Permission, v.refuse = v.terms.admit(now); v.refuse != nil {
 		return v, nil
 	}
-	own, err := n.Own.Signed.Decode()
+	v.from, v.until = v.terms.window(now, n.Permission)
+	own, err := n.Own.decode()
 	if err != nil {
 		return v, err
 	}
-	theirs, err := n.Theirs.Signed.Decode()
+	theirs, err := n.Theirs.decode()
 	if err != nil {
 		return v, err
 	}
 	sides := []corridor.Decision{own.Decision, theirs.Decision}
+	passage, err := s.passageOf(d, consumer)
+	if err == nil {
+		err = passage.checkPacks(sides...)
+	}
+	if v.under, v.refuse = passage.Compact, err; err != nil {
+		return v, nil
+	}
 	for _, side := range sides {
 		if v.refuse = refusal(side); v.refuse != nil {
 			return v, nil
 		}
 	}
-	if theirs.Decision.Outcome == corridor.NeedsApproval && !approved(n.Approvals, theirs.Decision.Side) { // not ours to give
-		cites := citesOf(theirs.Decision)
-		v.refuse = &corridor.Error{Kind: corridor.ApprovalNeeded, Msg: fmt.Sprintf("the law of %s (%s side) needs an approval, and the request brings none", theirs.Decision.Jurisdiction, theirs.Decision.Side),
-			Why: articles(cites), Fix: "obtain it and ask again", Cites: cites}
-		return v, nil
+	if !n.Plain && theirs.Decision.Outcome == corridor.NeedsApproval { // not ours to give
+		if v.refuse = lifted(n.current(), &theirs.Decision, s.now()); v.refuse != nil && !approved(n.current(), theirs.Decision.Side) {
+			cites := citesOf(theirs.Decision)
+			v.refuse = &corridor.Error{Kind: corridor.ApprovalNeeded, Msg: fmt.Sprintf("the law of %s (%s side) needs an approval, and the request brings none", theirs.Decision.Jurisdiction, theirs.Decision.Side),
+				Why: articles(cites), Fix: "obtain it and ask again", Cites: cites}
+		}
+		if v.refuse != nil {
+			return v, nil
+		}
+	}
+	held, err := s.conditions(n.current(), s.now())
+	if err != nil {
+		return v, err
+	}
+	for i := range held {
+		if v.refuse = held[i].keeps(now); v.refuse != nil {
+			return v, nil
+		}
 	}
 	all := corridor.Combine(corridor.Flow{}, sides...)
 	v.duties = slices.Concat(all.Obligations, all.Possible) // what may be owed is owed until the fact is known
-	if v.plan, v.refuse = makePlan(d, v.terms, sides); v.refuse != nil {
+	stages, owed := v.bind(held, now)
+	if v.plan, v.refuse = makePlan(d, slices.Concat(v.terms.permissions[n.Permission].stages, stages), sides); v.refuse != nil {
 		return v, nil
 	}
-	v.park, v.cites = s.waitsFor(n, sides, merged(d.Evidence, n.Evidence))
+	sides = append(sides, corridor.Decision{Outcome: corridor.Allow, Duties: owed})
+	ours := merged(d.Evidence, n.proofs())
+	v.park, v.cites = s.waitsFor(n, sides, ours)
+	v.proofs = merged(s.theirProofs(n, sides), ours)
 	return v, nil
 }
 
@@ -369,13 +413,18 @@ func (s *Service) waitsFor(n *Negotiation, sides []corridor.Decision, have map[s
 	var why []string
 	var cites []corridor.Citation
 	for _, d := range sides {
-		if d.Outcome == corridor.NeedsApproval && !approved(n.Approvals, d.Side) {
-			c := citesOf(d)
-			cites = append(cites, c...)
-			why = append(why, fmt.Sprintf("the law of %s (%s side) needs an approval: %s", d.Jurisdiction, d.Side, articles(c)))
+		if d.Outcome != corridor.NeedsApproval {
+			continue
+		}
+		if err := lifted(n.current(), &d, s.now()); err != nil {
+			_, reason, c := explain(err)
+			if len(c) == 0 {
+				c = citesOf(d)
+			}
+			cites, why = append(cites, c...), append(why, reason[0])
 		}
 	}
-	if missing := s.unproven(sides, have, owners); len(missing) > 0 {
+	if missing := s.unproven(n, sides, have, owners); len(missing) > 0 {
 		why = append(why, "evidence is missing for duties owed before the transfer: "+strings.Join(missing, ", "))
 	}
 	return strings.Join(why, "; "), cites
@@ -388,17 +437,58 @@ func approved(list []corridor.Approval, side corridor.Side) bool {
 // unproven lists the duties owed before the transfer that nobody has shown
 // evidence for. Duties that only may apply count: the law left no doubt that
 // would excuse them.
-func (s *Service) unproven(sides []corridor.Decision, have map[string]corridor.Evidence, owners []string) []string {
+func (s *Service) unproven(n *Negotiation, sides []corridor.Decision, have map[string]corridor.Evidence, owners []string) []string {
 	var out []string
 	for _, d := range sides {
 		for _, o := range d.Duties {
-			if o.When != "before" || byPlane(o.Stage) || len(owners) > 0 && !slices.Contains(owners, o.Owner) || slices.Contains(out, o.ID) || s.proven(o.ID, have) {
+			if o.When != "before" || byPlane(o.Stage) || len(owners) > 0 && !slices.Contains(owners, o.Owner) || slices.Contains(out, o.ID) ||
+				s.proven(o.ID, have) || importerProves(d.Side, o) && s.proven(o.ID, n.PeerEvidence) {
 				continue
 			}
 			out = append(out, o.ID)
 		}
 	}
 	return out
+}
+
+// importerProves says whether the importer's word is evidence for a duty: for
+// what it owes, but not for what only an authority of the exporter's country
+// discharges, nor for the exporter's part of what both owe.
+func importerProves(side corridor.Side, o corridor.Obligation) bool {
+	switch o.Owner {
+	case "importer":
+		return side == corridor.Import || o.Approver != corridor.ByAuthority
+	case "both":
+		return side == corridor.Import
+	}
+	return false
+}
+
+// theirProofs is the evidence of the importer without that for what is not its
+// own to prove.
+func (s *Service) theirProofs(n *Negotiation, sides []corridor.Decision) map[string]corridor.Evidence {
+	out := merged(n.PeerEvidence)
+	maps.DeleteFunc(out, func(name string, _ corridor.Evidence) bool { return !s.importersOwn(name, sides) })
+	return out
+}
+
+// importersOwn says whether the importer may prove whatever duty of the
+// decisions has a name; or, if none has it, whether the duty is an importer's.
+func (s *Service) importersOwn(name string, sides []corridor.Decision) bool {
+	info, known := s.cfg.Law.Obligation(name)
+	asked := false
+	for _, d := range sides {
+		for _, o := range d.Duties {
+			same, listed := s.cfg.Law.Obligation(o.ID)
+			if o.ID != name && !(known && listed && same.ID == info.ID) {
+				continue
+			}
+			if asked = true; !importerProves(d.Side, o) {
+				return false
+			}
+		}
+	}
+	return asked || !known || info.Owner == "importer"
 }
 
 // proven looks for evidence under the duty's id or one of its other names.
@@ -412,14 +502,14 @@ func (s *Service) proven(id string, have map[string]corridor.Evidence) bool {
 
 // makePlan puts the dataset's own stages and the offer's duties into one plan
 // and holds it against the stages that the law demands.
-func makePlan(d catalog.Dataset, t terms, sides []corridor.Decision) (plane.Plan, error) {
+func makePlan(d catalog.Dataset, owed []plane.Stage, sides []corridor.Decision) (plane.Plan, error) {
 	plan := plane.Plan{Format: d.Format}
 	if len(d.Plan) > 0 {
 		if err := json.Unmarshal(d.Plan, &plan); err != nil {
 			return plan, corridor.E(corridor.Internal, "the plan of dataset %s: %w", d.ID, err)
 		}
 	}
-	for _, stage := range t.stages {
+	for _, stage := range owed {
 		if !slices.ContainsFunc(plan.Stages, func(have plane.Stage) bool { return covers(have, stage) }) {
 			plan.Stages = append(plan.Stages, stage)
 		}
@@ -461,7 +551,7 @@ func byPlane(stage string) bool {
 // decisionReceipt is the receipt of a decision, with what its commitment of
 // the facts hides.
 func decisionReceipt(kind string, d *SidedDecision) (receipt, error) {
-	st, err := d.Signed.Decode()
+	st, err := d.decode()
 	if err != nil {
 		return receipt{}, err
 	}

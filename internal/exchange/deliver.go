@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"corridor"
 	"corridor/internal/dsp"
@@ -25,22 +27,102 @@ func (s *Service) deliver(ctx context.Context, m store.Message) error {
 	}
 	reply, err := s.client.Send(ctx, dsp.Peer{ID: m.Target, Base: m.Headers[headBase]}, m.Headers[headPath], body)
 	if err != nil {
-		if dsp.Permanent(err) {
-			return store.Permanent(err)
+		if reply, err = s.there(ctx, m, err); err != nil {
+			return err
 		}
-		return err
 	}
-	return again(func() error { return s.acknowledged(ctx, m, reply) })
+	s.awaitAnswer(ctx, m)
+	return s.turns.in(ctx, m.Headers[headProcess], func() error {
+		return again(func() error { return s.acknowledged(ctx, m, reply) })
+	})
+}
+
+// answerSoon is how long an acknowledgement waits for what it announces: most
+// peers send their next message right behind it, and that one records both.
+const answerSoon = 20 * time.Millisecond
+
+// awaitAnswer gives the peer's answer to a message a moment to come in. A crash
+// meanwhile leaves the message in the outbox, and the peer knows the repeat.
+func (s *Service) awaitAnswer(ctx context.Context, m store.Message) {
+	switch dsp.Type(m.Kind) {
+	case dsp.TypeContractRequest, dsp.TypeAgreement, dsp.TypeVerification:
+	default: // the last word, or one that a person answers
+		return
+	}
+	pid := m.Headers[headProcess]
+	rung, leave := s.bell.listen(pid)
+	defer leave()
+	if n, err := s.Negotiation(ctx, pid); err != nil || n.PendingName != m.Headers[headName] {
+		return // it was here first
+	}
+	enough := time.NewTimer(answerSoon)
+	defer enough.Stop()
+	select {
+	case <-rung:
+	case <-enough.C:
+	case <-ctx.Done():
+	}
+}
+
+// there looks, where a peer does not take a message that ends a process,
+// whether the process is at that end already: both sides may have ended it at
+// once, or an earlier message has said the same. Then it counts as taken.
+func (s *Service) there(ctx context.Context, m store.Message, refused error) (*dsp.Reply, error) {
+	if dsp.Permanent(refused) {
+		refused = store.Permanent(refused)
+	}
+	var answer *dsp.PeerError // 400 or 409, or whatever a peer takes for it
+	if !errors.As(refused, &answer) || answer.Status/100 != 4 {
+		return nil, refused
+	}
+	peer, path := dsp.Peer{ID: m.Target, Base: m.Headers[headBase]}, m.Headers[headPath]
+	var state dsp.State
+	switch dsp.Type(m.Kind) {
+	case dsp.TypeNegTermination:
+		reply, err := s.client.Get(ctx, peer, strings.TrimSuffix(path, "/termination"))
+		if err != nil {
+			return nil, refused
+		}
+		p, err := reply.Negotiation()
+		if err != nil || p.State != dsp.Terminated {
+			return nil, refused
+		}
+		return reply, nil
+	case dsp.TypeTermination:
+		path, state = strings.TrimSuffix(path, "/termination"), dsp.Terminated
+	case dsp.TypeCompletion:
+		path, state = strings.TrimSuffix(path, "/completion"), dsp.Completed
+	case dsp.TypeTransferStart: // an earlier start, long under way, came first
+		path, state = strings.TrimSuffix(path, "/start"), dsp.Started
+	default:
+		return nil, refused
+	}
+	reply, err := s.client.Get(ctx, peer, path)
+	if err != nil {
+		return nil, refused
+	}
+	if p, err := reply.Transfer(); err != nil || p.State != state {
+		return nil, refused
+	}
+	return reply, nil
 }
 
 // fresh gives the body as it is to be sent now: nothing if the process has
 // moved on without it, and a new token where one may have expired since.
 func (s *Service) fresh(ctx context.Context, m store.Message) ([]byte, error) {
 	pid, name := m.Headers[headProcess], m.Headers[headName]
+	if m.Fresh {
+		return m.Body, nil
+	}
 	table := "negotiations"
 	switch dsp.Type(m.Kind) {
-	case dsp.TypeNegTermination, dsp.TypeTermination, dsp.TypeSuspension:
+	case dsp.TypeNegTermination, dsp.TypeTermination:
 		return m.Body, nil // tells what has happened
+	case dsp.TypeSuspension: // so does this, until the transfer is over
+		if t, err := s.TransferByPID(ctx, pid); err != nil || t.State.Final() {
+			return nil, err
+		}
+		return m.Body, nil
 	case dsp.TypeTransferStart, dsp.TypeTransferRequest, dsp.TypeCompletion:
 		table = "transfers"
 	}
@@ -64,7 +146,8 @@ func (s *Service) fresh(ctx context.Context, m store.Message) ([]byte, error) {
 	return s.restamp(t, m.Body)
 }
 
-// acknowledged moves the process to where the message leads.
+// acknowledged moves the process to where the message leads. If it has moved
+// on already, there is nothing to record but that the message is delivered.
 func (s *Service) acknowledged(ctx context.Context, m store.Message, reply *dsp.Reply) error {
 	st := &step{settles: m.ID}
 	switch dsp.Type(m.Kind) {
@@ -73,12 +156,17 @@ func (s *Service) acknowledged(ctx context.Context, m store.Message, reply *dsp.
 		if err != nil {
 			return err
 		}
-		if t.PendingName == m.Headers[headName] {
+		switch {
+		case t.PendingName != m.Headers[headName]:
+		case t.State.Final():
+			s.toldOfStop(&t, reply, st)
+			st.tr = &t
+		default:
 			t.settle()
 			if p, err := reply.Transfer(); err == nil && t.PeerPID == "" {
 				t.PeerPID = theirs(p.Pids, t.Role)
 			}
-			if t.Role == dsp.Consumer && t.State == dsp.Started { // the provider agreed to go on
+			if t.moves() && t.State == dsp.Started { // the peer agreed to go on
 				st.after = append(st.after, func() { s.run.wanted(t.PID) })
 			}
 			if t.State == dsp.Completed {
@@ -91,13 +179,21 @@ func (s *Service) acknowledged(ctx context.Context, m store.Message, reply *dsp.
 		if err != nil {
 			return err
 		}
-		if n.PendingName == m.Headers[headName] {
+		switch {
+		case n.PendingName != m.Headers[headName]:
+		case n.State.Final():
+			s.toldOfEnd(&n, reply, st)
+			st.neg = &n
+		default:
 			n.State, n.Pending, n.PendingName = n.Pending, dsp.None, ""
 			if p, err := reply.Negotiation(); err == nil && n.PeerPID == "" {
 				n.PeerPID = theirs(p.Pids, n.Role)
 			}
 			st.neg = &n
 		}
+	}
+	if st.neg == nil && st.tr == nil { // the outbox itself takes the message out, unless what overtook it did
+		return nil
 	}
 	return s.commit(ctx, st)
 }
@@ -123,14 +219,17 @@ func (s *Service) failed(ctx context.Context, tx *store.Tx, m store.Message, cau
 	st := &step{}
 	switch dsp.Type(m.Kind) {
 	case dsp.TypeTransferRequest, dsp.TypeTransferStart, dsp.TypeCompletion:
-		t, err := loadTransfer(ctx, tx, `pid = ?`, pid)
+		t, err := s.loadTransfer(ctx, tx, `pid = ?`, pid)
 		if err != nil || t.PendingName != name {
 			return ignoreNone(err)
 		}
 		t.Pending, t.PendingName = dsp.None, ""
-		if dsp.Type(m.Kind) == dsp.TypeCompletion { // suspended meanwhile: sent again when it resumes
+		switch {
+		case t.State.Final(): // ended here before the peer had named it
+		case dsp.Type(m.Kind) == dsp.TypeCompletion: // suspended meanwhile: sent again when it resumes
 			t.Parked = short(why, reason)
-		} else {
+		case dsp.Type(m.Kind) == dsp.TypeTransferStart && t.State == dsp.Started: // the peer started it itself, and wants no second word
+		default:
 			t.State, t.Code, t.Reason = dsp.Terminated, corridor.Unavailable.String(), append([]string{why}, reason...)
 			st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferTerminated, State: string(t.State), Reason: short(t.Code, t.Reason)}}}
 		}
@@ -138,11 +237,15 @@ func (s *Service) failed(ctx context.Context, tx *store.Tx, m store.Message, cau
 	case dsp.TypeNegTermination, dsp.TypeTermination, dsp.TypeSuspension:
 		return nil // it has already happened here
 	default:
-		n, err := loadNegotiation(ctx, tx, `pid = ?`, pid)
+		n, err := s.loadNegotiation(ctx, tx, `pid = ?`, pid)
 		if err != nil || n.PendingName != name {
 			return ignoreNone(err)
 		}
 		st.neg = &n
+		if n.State.Final() { // ended here before the peer had named it
+			n.PendingName = ""
+			break
+		}
 		if dsp.Type(m.Kind) == dsp.TypeEventFinalized { // both have signed: the agreement stands
 			n.Pending, n.PendingName, n.Parked = dsp.None, "", short(why, reason)
 			break
@@ -153,7 +256,7 @@ func (s *Service) failed(ctx context.Context, tx *store.Tx, m store.Message, cau
 			s.sayTermination(&n, st)
 		}
 		if n.Agreement != "" {
-			a, err := loadAgreement(ctx, tx, n.Agreement)
+			a, err := s.loadAgreement(ctx, tx, n.Agreement)
 			if err != nil {
 				return ignoreNone(err)
 			}
@@ -183,7 +286,7 @@ func (s *Service) restamp(t Transfer, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Role != dsp.Provider {
+	if t.Role != dsp.Provider || t.pushed() {
 		return body, nil
 	}
 	if m.DataAddress, err = s.dataAddress(&t); err != nil {

@@ -13,13 +13,16 @@ import (
 	_ "embed"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"corridor"
+	"corridor/internal/counter"
 	"corridor/internal/dsp"
 	"corridor/internal/identity"
 	"corridor/internal/law"
@@ -31,27 +34,75 @@ import (
 //go:embed schema.sql
 var schema string
 
+//go:embed schema_postgres.sql
+var schemaPostgres string
+
 //go:embed reviews.sql
 var reviewsSchema string
+
+//go:embed reviews_postgres.sql
+var reviewsPostgres string
 
 //go:embed tasks.sql
 var tasksSchema string
 
+//go:embed tasks_postgres.sql
+var tasksPostgres string
+
 //go:embed counters.sql
-var countersSchema string
+var countersSchema string // the same text serves both databases
+
+//go:embed deletions.sql
+var deletionsSchema string
+
+//go:embed deletions_postgres.sql
+var deletionsPostgres string
+
+//go:embed decisions.sql
+var decisionsSchema string // this one too
+
+//go:embed places.sql
+var placesSchema string // and this one
+
+//go:embed texts.sql
+var textsSchema string // and this one
+
+//go:embed lookups.sql
+var lookupsSchema string // this one too
+
+//go:embed expiry.sql
+var expirySchema string
+
+//go:embed expiry_postgres.sql
+var expiryPostgres string
 
 // Migrations lists the tables of this room. Those of the room counter come
 // first: version 4 moves rows there.
-var Migrations = []store.Migration{{Room: "exchange", Version: 1, SQL: schema}, {Room: "exchange", Version: 2, SQL: reviewsSchema},
-	{Room: "exchange", Version: 3, SQL: tasksSchema}, {Room: "exchange", Version: 4, SQL: countersSchema}, {Room: "packs", Version: 1, SQL: packsSchema}}
+var Migrations = []store.Migration{
+	{Room: "exchange", Version: 1, SQL: schema, Postgres: schemaPostgres},
+	{Room: "exchange", Version: 2, SQL: reviewsSchema, Postgres: reviewsPostgres},
+	{Room: "exchange", Version: 3, SQL: tasksSchema, Postgres: tasksPostgres},
+	{Room: "exchange", Version: 4, SQL: countersSchema},
+	{Room: "exchange", Version: 5, SQL: lookupsSchema},
+	{Room: "exchange", Version: 6, SQL: deletionsSchema, Postgres: deletionsPostgres},
+	{Room: "exchange", Version: 7, SQL: decisionsSchema},
+	{Room: "exchange", Version: 8, SQL: placesSchema},
+	{Room: "exchange", Version: 9, SQL: textsSchema},
+	{Room: "exchange", Version: 10, SQL: trustSchema, Postgres: trustPostgres},
+	{Room: "exchange", Version: 11, SQL: arrivalsSchema, Postgres: arrivalsPostgres},
+	{Room: "exchange", Version: 12, SQL: expirySchema, Postgres: expiryPostgres},
+	{Room: "keys", Version: 1, SQL: keysSchema},
+	{Room: "packs", Version: 1, SQL: packsSchema, Postgres: packsPostgres},
+}
 
 // Manual names the steps that a person does. The zero value lets the node do
 // all that the law allows.
 type Manual struct {
-	Agree  bool `json:"agree"`  // provider: a person answers every request
-	Verify bool `json:"verify"` // consumer: a person verifies every agreement
-	Start  bool `json:"start"`  // provider: a person starts every transfer
-	Fetch  bool `json:"fetch"`  // consumer: nothing is fetched when a transfer starts
+	Agree    bool `json:"agree"`    // provider: a person answers every request
+	Verify   bool `json:"verify"`   // consumer: a person verifies every agreement
+	Finalize bool `json:"finalize"` // provider: a person makes every agreement final
+	Start    bool `json:"start"`    // provider: a person starts every transfer
+	Fetch    bool `json:"fetch"`    // consumer: nothing is fetched when a transfer starts
 }
 
 // Config is what a Service needs.
@@ -61,15 +112,30 @@ type Config struct {
 	DataBase string // own data plane as peers reach it, such as https://gw.example/data
 	Inbox    string // received files: <inbox>/<agreement>/<name>
 
-	DB        *store.DB
-	Ledger    *ledger.Log
-	Law       *law.Library
-	Editions  map[string]PackInUse // the signed editions among the packs of Law, by pack
-	Signer    identity.Signer      // signs decisions, agreements and receipts
+	DB       *store.DB
+	Ledger   *ledger.Log
+	Law      *law.Library
+	Editions map[string]PackInUse // the signed editions among the packs of Law, by pack
+	Signer   identity.Signer      // signs decisions, agreements and receipts
+	// Verifies lists the suites of peers' signatures that this node relies on,
+	// its own among them. Nil: all that it knows.
+	Verifies []string
+	// Trust is the key of this side's trust service, which vouches for its
+	// signatures towards peers that do not verify their suite. Nil: there is none.
+	Trust     identity.Signer
+	TrustName string // of the trust service, for people
 	Directory identity.Directory
 	Resolver  *identity.Resolver
+	// Credentials says whether what a peer has shown still stands. Nil: nothing
+	// is demanded of peers.
+	Credentials Credentials
+	AskEvery    time.Duration // while data of a peer moves; 0: 30 seconds
 	// Token makes a token for a peer (identity.Tokens.Issue).
 	Token func(ctx context.Context, audience string) (string, error)
+	// UseToken notes the use of a peer's token in the transaction of what its
+	// message changes, and says whether it was the first. Nil: the server notes
+	// it apart.
+	UseToken func(ctx context.Context, tx *store.Tx, issuer, jti string, until time.Time) (fresh bool, err error)
 	// HTTP carries everything that goes out. It must be guarded against
 	// addresses of inside networks.
 	HTTP *http.Client
@@ -81,18 +147,49 @@ type Config struct {
 	// stands alone.
 	Guard func(ctx context.Context, address string) error
 
+	// Keys lists the keys of this node that can be changed. Nil: changes of keys
+	// leave no receipt.
+	Keys func() ([]KeyInUse, error)
 	// CountKeys is the directory of the yearly keys under which people are
 	// counted. Empty: no dataset may name its people.
 	CountKeys string
+	// Temp is the directory, of this process alone, of files that live as long
+	// as one count. Empty: beside the database, if that is a file.
+	Temp string
+
+	// RequireCompact refuses every flow that no compact opens. False: where no
+	// compact governs, the law alone decides.
+	RequireCompact bool
 
 	StreamKey []byte // 32 bytes: makes and checks the tokens of the data plane
 	Policy    []byte // text of the witness policy; may be empty
 	Assume    string // assumption profile for facts that nobody gave; empty: ask
 	Manual    Manual
-	Retry     time.Duration    // how long an undelivered message is repeated; 0: 24 hours
-	TokenLife time.Duration    // of a data-plane token; 0: 15 minutes
-	Now       func() time.Time // nil: time.Now
-	Log       *slog.Logger     // nil: silent
+	Retry     time.Duration // how long an undelivered message is repeated; 0: 24 hours
+	// PeerLimit is how long a peer that has our last word may be silent before
+	// the node ends the negotiation or transfer; 0: 90 days.
+	PeerLimit time.Duration
+	// PersonLimit is the same for a person of this node who has something to
+	// decide; 0: 180 days.
+	PersonLimit time.Duration
+	TokenLife   time.Duration // of a data-plane token; 0: 15 minutes
+	// ConfirmWithin is how long the consumer of a release may take to confirm
+	// its arrival before the log says that it has not; 0: 24 hours.
+	ConfirmWithin time.Duration
+	// Changed is told of every committed change of a negotiation or a transfer.
+	// It must return at once. Nil: nobody is told.
+	Changed func(Change)
+	Now     func() time.Time // nil: time.Now
+	// Chance draws a number below n, by which the pauses before repeats differ
+	// from those of other nodes. Nil: rand.Int64N.
+	Chance func(n int64) int64
+	Log    *slog.Logger // nil: silent
+}
+
+// Change is a record as it stands after a commit: one of the two.
+type Change struct {
+	Negotiation *Negotiation
+	Transfer    *Transfer
 }
 
 // Service is a node's exchange. It is safe for concurrent use, and it is the
@@ -103,16 +200,38 @@ type Service struct {
 	client   *dsp.Client
 	receipts *dsp.Client                // the same, for longer answers
 	side     chan func(context.Context) // work that may be lost
+	toCut    *chores                    // streams that another node may have stopped
+	toReview *chores                    // peers whose agreements are to be asked about again
+	toPutOff *chores                    // transfers that move
 	log      *slog.Logger
 	tokens   *plane.Tokens
 	files    *plane.Files
 	plane    *plane.Handler
 	bell     bell
+	turns    turns // of negotiations
+	limits   limits
+
+	negotiations *table[Negotiation]
+	agreements   *table[Agreement]
+	transfers    *table[Transfer]
+	bodies       recent[corridor.Agreement] // of agreements whose transfers run
+
 	run      runs
-	reviews  chan struct{} // an agreement has a new day of review
-	clocks   chan struct{} // a task has a new last day
+	reviews  *alarm        // days of review of agreements
+	clocks   *alarm        // days after the last ones of tasks
+	terms    chan struct{} // a copy has a term
+	arrivals chan struct{} // a release awaits its confirmation
 	people   *people
-	law      string // names the packs that this node decides with
+	views    *views
+	began    time.Time // what ended before was not waited for
+	law      string    // names the packs that this node decides with
+
+	trust    atomic.Pointer[standing] // what authorities have signed, and what is stopped
+	trusting sync.Mutex               // held by whoever changes it
+	trusts   chan struct{}            // another node has
+	keys     chan struct{}            // the keys have changed: look when the clock changes them next
+	subs     subscriptions
+	vouch    vouching
 }
 
 // New makes a Service. Nothing is sent or fetched before Run.
@@ -125,10 +244,14 @@ func New(c Config) (*Service, error) {
 		{c.DB == nil, "DB"}, {c.Ledger == nil, "Ledger"}, {c.Law == nil, "Law"}, {c.Signer == nil, "Signer"},
 		{c.Directory == nil, "Directory"}, {c.Resolver == nil, "Resolver"}, {c.Token == nil, "Token"},
 		{c.HTTP == nil, "HTTP"}, {len(c.StreamKey) < 32, "StreamKey"}, {c.Inbox == "", "Inbox"},
+		{c.Temp == "" && c.DB != nil && store.IsServer(c.DB.Path()), "Temp"},
 	} {
 		if need.missing {
 			return nil, corridor.E(corridor.Invalid, "exchange: %s is missing", need.name)
 		}
+	}
+	if c.Verifies != nil && !slices.Contains(c.Verifies, c.Signer.Suite()) {
+		return nil, corridor.E(corridor.Invalid, "exchange: Verifies lacks the node's own suite, %s", c.Signer.Suite())
 	}
 	c.Base, c.DataBase = strings.TrimRight(c.Base, "/"), strings.TrimRight(c.DataBase, "/")
 	if c.Now == nil {
@@ -143,41 +266,88 @@ func New(c Config) (*Service, error) {
 	if c.Retry <= 0 {
 		c.Retry = 24 * time.Hour
 	}
+	if c.AskEvery <= 0 {
+		c.AskEvery = askEvery
+	}
+	if c.PeerLimit <= 0 {
+		c.PeerLimit = 90 * dayLong
+	}
+	if c.PersonLimit <= 0 {
+		c.PersonLimit = 180 * dayLong
+	}
 	if c.TokenLife <= 0 {
 		c.TokenLife = 15 * time.Minute
 	}
-	s := &Service{cfg: c, db: c.DB, log: c.Log,
+	if c.ConfirmWithin <= 0 {
+		c.ConfirmWithin = confirmWithin
+	}
+	s := &Service{cfg: c, db: c.DB, log: c.Log, limits: limits{c.Retry, c.PeerLimit, c.PersonLimit},
 		client:   dsp.NewClient(dsp.ClientConfig{HTTP: c.HTTP, Token: c.Token, Log: c.Log}),
 		receipts: dsp.NewClient(dsp.ClientConfig{HTTP: c.HTTP, Token: c.Token, Log: c.Log, MaxResponse: maxReceipts}),
-		side:     make(chan func(context.Context), 64), reviews: make(chan struct{}, 1), clocks: make(chan struct{}, 1), people: newPeople(c.Law), law: lawOf(c.Law)}
-	s.bell.waiting = map[string]chan struct{}{}
-	s.run = runs{cancels: map[string]context.CancelFunc{}, far: map[string]int64{}, queue: map[string]bool{}, wake: make(chan struct{}, 1)}
+		side:     make(chan func(context.Context), 64), toCut: newChores(), toReview: newChores(), toPutOff: newChores(), reviews: newAlarm(c.Now), clocks: newAlarm(c.Now), terms: make(chan struct{}, 1), arrivals: make(chan struct{}, 1), people: newPeople(c.Law), began: c.Now(), views: newViews(), law: lawOf(c.Law)}
+	s.negotiations = newTable("negotiations", "pid", readNegotiation, Negotiation.clipped)
+	s.agreements = newTable("agreements", "id", readAgreement, Agreement.clipped)
+	s.transfers = newTable("transfers", "pid", readTransfer, Transfer.clipped)
+	s.keys = make(chan struct{}, 1)
+	s.trusts, s.subs = make(chan struct{}, 1), subscriptions{by: map[string]subscription{}, wakeup: make(chan struct{}, 1)}
+	s.vouch = vouching{wake: make(chan struct{}, 1), by: map[string]vouched{}}
+	s.run = runs{cancels: map[string]context.CancelFunc{}, far: map[string]int64{}, moved: map[string]time.Time{}, queue: map[string]bool{}, wake: make(chan struct{}, 1)}
 	var err error
 	if s.tokens, err = plane.NewTokens(c.StreamKey); err != nil {
 		return nil, err
 	}
 	s.files = plane.NewFiles()
 	s.plane = plane.NewHandler(s, plane.HandlerConfig{Log: c.Log})
-	return s, nil
+	s.db.Hear(s.told)
+	return s, s.loadTrust(context.Background())
 }
 
 // Run delivers what is in the outbox and fetches what has been started, until
 // ctx ends. It begins with what an earlier run left: parked negotiations stay
 // parked, messages are sent again, and half-received files go on.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.logPacks(ctx); err != nil {
+	if err := s.whenThere(ctx, s.sameInbox); err != nil || ctx.Err() != nil {
 		return err
 	}
-	if err := s.tidyPeople(ctx); err != nil {
+	if err := s.cfg.Ledger.Reconciled(ctx); err != nil {
+		if ctx.Err() == nil { // every act needs a receipt: what is there can be read, and no more
+			s.log.ErrorContext(ctx, "the node is read-only", "error", err)
+			<-ctx.Done()
+		}
+		return nil
+	}
+	if err := s.whenThere(ctx, s.logPacks); err != nil || ctx.Err() != nil {
 		return err
 	}
+	counter.Sweep(s.tempDir())
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return s.db.RunOutbox(ctx, store.Outbox{Deliver: s.deliver, Failed: s.failed, First: 200 * time.Millisecond, Workers: 16})
+		s.tidyPeople(ctx)
+		return nil
+	})
+	g.Go(func() error {
+		return s.db.RunOutbox(ctx, store.Outbox{Deliver: s.deliver, Failed: s.failed, First: 200 * time.Millisecond, Workers: 48, Chance: s.cfg.Chance})
 	})
 	g.Go(func() error { return s.runFetches(ctx) })
-	g.Go(func() error { return s.runReviews(ctx) })
-	g.Go(func() error { return s.runTasks(ctx) })
+	g.Go(func() error { return s.runTrust(ctx) })
+	g.Go(func() error { return s.runKeys(ctx) })
+	g.Go(func() error { return s.runVouching(ctx) })
+	g.Go(func() error {
+		return s.runChores(ctx, s.toCut, "whether another node has stopped a stream could not be read; it is tried again", s.cutStopped)
+	})
+	g.Go(func() error {
+		return s.runChores(ctx, s.toReview, "the agreements of a peer could not be looked at again; it is tried again", s.reviewPeer)
+	})
+	g.Go(func() error {
+		return s.runChores(ctx, s.toPutOff, "that a transfer moves could not be written down; it is tried again", s.putOff)
+	})
+	g.Go(func() error { return s.db.Lead(ctx, leaseFeeds, s.runFeeds) })
+	g.Go(func() error { return s.db.Lead(ctx, leaseReviews, s.runReviews) })
+	g.Go(func() error { return s.db.Lead(ctx, leaseTasks, s.runTasks) })
+	g.Go(func() error { return s.db.Lead(ctx, leaseDeletions, s.runDeletions) })
+	g.Go(func() error { return s.db.Lead(ctx, leaseArrivals, s.runArrivals) })
+	g.Go(func() error { return s.db.Lead(ctx, leaseExpiry, s.runExpiry) })
+	g.Go(func() error { return s.db.Lead(ctx, leaseMonitor, s.runMonitor) })
 	g.Go(func() error {
 		for {
 			select {
@@ -195,32 +365,6 @@ func (s *Service) Run(ctx context.Context) error {
 // fractions.
 func (s *Service) now() time.Time { return s.cfg.Now() }
 
-// bell wakes those who wait for a process to change.
-type bell struct {
-	mu      sync.Mutex
-	waiting map[string]chan struct{}
-}
-
-func (b *bell) listen(pid string) <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	c, ok := b.waiting[pid]
-	if !ok {
-		c = make(chan struct{})
-		b.waiting[pid] = c
-	}
-	return c
-}
-
-func (b *bell) ring(pid string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if c, ok := b.waiting[pid]; ok {
-		close(c)
-		delete(b.waiting, pid)
-	}
-}
-
 // AwaitNegotiation returns as soon as done says so, or when ctx ends.
 func (s *Service) AwaitNegotiation(ctx context.Context, pid string, done func(Negotiation) bool) (Negotiation, error) {
 	return await(ctx, s, pid, s.Negotiation, done)
@@ -233,15 +377,23 @@ func (s *Service) AwaitTransfer(ctx context.Context, pid string, done func(Trans
 
 func await[T any](ctx context.Context, s *Service, pid string, load func(context.Context, string) (T, error), done func(T) bool) (T, error) {
 	for {
-		rung := s.bell.listen(pid) // before looking: a change in between is not missed
-		v, err := load(ctx, pid)
-		if err != nil || done(v) {
+		v, over, err := waitOnce(ctx, s, pid, load, done)
+		if err != nil || over {
 			return v, err
 		}
-		select {
-		case <-rung:
-		case <-ctx.Done():
-			return v, corridor.E(corridor.Unavailable, "waiting for %s: %w", pid, ctx.Err())
-		}
+	}
+}
+
+func waitOnce[T any](ctx context.Context, s *Service, pid string, load func(context.Context, string) (T, error), done func(T) bool) (v T, over bool, err error) {
+	rung, leave := s.bell.listen(pid) // before looking: a change in between is not missed
+	defer leave()
+	if v, err = load(ctx, pid); err != nil || done(v) {
+		return v, true, err
+	}
+	select {
+	case <-rung:
+		return v, false, nil
+	case <-ctx.Done():
+		return v, true, corridor.E(corridor.Unavailable, "waiting for %s: %w", pid, ctx.Err())
 	}
 }

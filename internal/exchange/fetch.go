@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"corridor"
 	"corridor/internal/dsp"
@@ -21,7 +22,9 @@ type runs struct {
 	mu      sync.Mutex
 	cancels map[string]context.CancelFunc // fetches, by pid
 	far     map[string]int64              // bytes so far, by pid, both roles
+	moved   map[string]time.Time          // when it was last written down that they move
 	queue   map[string]bool               // fetches wanted while Run has not begun, or while one is ending
+	orphans bool                          // another node is gone, and may have left fetches
 	wake    chan struct{}
 }
 
@@ -42,6 +45,7 @@ func (r *runs) stop(pid string) {
 	defer r.mu.Unlock()
 	delete(r.queue, pid)
 	delete(r.far, pid)
+	delete(r.moved, pid)
 	if cancel := r.cancels[pid]; cancel != nil {
 		cancel()
 	}
@@ -51,6 +55,18 @@ func (r *runs) note(pid string, n int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.far[pid] = n
+}
+
+// heard says whether a step has passed since it was last written down that
+// the data of a transfer moves.
+func (r *runs) heard(pid string, now time.Time, step time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last, ok := r.moved[pid]; ok && now.Sub(last) < step {
+		return false
+	}
+	r.moved[pid] = now
+	return true
 }
 
 func (r *runs) progress(pid string) (int64, bool) {
@@ -85,6 +101,7 @@ func (r *runs) ended(pid string) {
 	}
 	delete(r.cancels, pid)
 	delete(r.far, pid)
+	delete(r.moved, pid)
 	if len(r.queue) > 0 {
 		select {
 		case r.wake <- struct{}{}:
@@ -98,14 +115,22 @@ func (r *runs) ended(pid string) {
 func (s *Service) runFetches(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	if err := s.recover(ctx); err != nil && ctx.Err() == nil {
-		return err
-	}
+	s.run.look()
 	for {
+		if s.run.takeOrphans() {
+			if err := s.recover(ctx); err != nil && ctx.Err() == nil {
+				if !s.db.Away(err) {
+					return err
+				}
+				s.log.WarnContext(ctx, "what is to be fetched could not be read; it is tried again", "error", err)
+				time.AfterFunc(retryAway, s.run.look)
+			}
+		}
 		for pid, run := range s.run.next(ctx) {
 			wg.Go(func() {
 				defer s.run.ended(pid)
-				s.fetch(run, pid)
+				s.move(run, pid)
+				s.deletionsChanged() // it may have been ended meanwhile: see discard
 			})
 		}
 		select {
@@ -116,19 +141,23 @@ func (s *Service) runFetches(ctx context.Context) error {
 	}
 }
 
+// retryAway is how soon something is tried again that a database which is away
+// prevented.
+const retryAway = time.Second
+
 // recover asks for every fetch whose transfer is started and whose file has
 // not been recorded.
 func (s *Service) recover(ctx context.Context) error {
-	if s.cfg.Manual.Fetch {
-		return nil
-	}
 	for p := (Page{State: string(dsp.Started)}); ; {
 		list, next, err := s.Transfers(ctx, p)
 		if err != nil {
 			return err
 		}
 		for _, t := range list {
-			if t.Role == dsp.Consumer && t.Pending == dsp.None && t.Parked == "" {
+			if !t.moves() || t.Pending != dsp.None || t.Parked != "" || t.Deleted != nil || s.run.has(t.PID) {
+				continue
+			}
+			if peer, err := s.cfg.Directory.Lookup(ctx, t.Peer); err == nil && (t.pushed() || t.wanted || s.held(StepFetch, peer, nil) == "") {
 				s.run.wanted(t.PID)
 			}
 		}
@@ -138,33 +167,77 @@ func (s *Service) recover(ctx context.Context) error {
 	}
 }
 
-// fetch brings one transfer's data in. A file gets its name only when its
-// digest has been checked; the receipt and the completion message follow in
-// one commit. A crash between the two finds the file again by its digest.
-func (s *Service) fetch(ctx context.Context, pid string) {
+// moves says whether the data of a transfer moves by our own doing: as the
+// consumer we fetch, as the provider we push.
+func (t *Transfer) moves() bool { return (t.Role == dsp.Provider) == t.pushed() }
+
+// move carries out one transfer. What it cannot do is left to the operator.
+func (s *Service) move(ctx context.Context, pid string) {
+	ctx, release, ok, err := s.db.Claim(ctx, leaseMove+pid)
+	if err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "a transfer waits for the database", "transfer", pid, "error", err)
+		time.AfterFunc(retryAway, func() { s.run.wanted(pid) })
+		return
+	}
+	if err != nil || !ok { // another node is at it; if it dies, it is looked for again
+		return
+	}
+	defer release()
 	t, err := s.TransferByPID(ctx, pid)
-	if err != nil || t.Role != dsp.Consumer || t.State != dsp.Started || t.Pending != dsp.None {
+	if err != nil || !t.moves() || t.State != dsp.Started || t.Pending != dsp.None {
 		return // stopped meanwhile, or complete
 	}
-	r, err := s.bring(ctx, &t)
+	if refused := s.mayCross(ctx, t.Role, t.Peer, t.Dataset, t.Negotiation); refused != nil {
+		s.log.WarnContext(ctx, "a transfer does not go on", "transfer", pid, "error", refused)
+		return // the review of its agreement suspends it
+	}
+	if t.Waiting.isOver(s.now(), t.Pending) { // the node was down
+		t, err = s.takenUpAgain(ctx, pid)
+	}
+	what := "fetched"
+	if t.pushed() {
+		what = "pushed"
+	}
 	if err == nil {
-		err = s.arrived(ctx, pid, r)
+		err = s.mayFlow(ctx, &t)
+	}
+	if err == nil {
+		err = s.carry(ctx, &t)
 	}
 	if err == nil || ctx.Err() != nil {
 		return
 	}
-	s.log.WarnContext(ctx, "a transfer could not be fetched", "transfer", pid, "error", err)
+	s.log.WarnContext(ctx, "a transfer could not be "+what, "transfer", pid, "error", err)
 	_, perr := s.actTransfer(ctx, pid, func(t *Transfer, _ *step) error {
 		if t.State != dsp.Started || t.Pending != dsp.None {
 			return nil
 		}
 		_, reason, _ := explain(err)
-		t.Parked = "the data could not be fetched: " + strings.Join(reason, "; ")
+		t.Parked = "the data could not be " + what + ": " + strings.Join(reason, "; ")
 		return nil
 	})
-	if perr != nil && ctx.Err() == nil {
-		s.log.ErrorContext(ctx, "a failed fetch could not be recorded", "transfer", pid, "error", perr)
+	if perr != nil && ctx.Err() == nil { // nobody knows that it failed: it must not stay there as if it went on
+		s.log.ErrorContext(ctx, "a failed transfer could not be recorded; it is tried again", "transfer", pid, "error", perr)
+		time.AfterFunc(retryAway, func() { s.run.wanted(pid) })
 	}
+}
+
+func (s *Service) carry(ctx context.Context, t *Transfer) error {
+	if t.pushed() {
+		return s.push(ctx, t)
+	}
+	return s.fetch(ctx, t)
+}
+
+// fetch brings one transfer's data in. A file gets its name only when its
+// digest has been checked; the receipt and the completion message follow in
+// one commit. A crash between the two finds the file again by its digest.
+func (s *Service) fetch(ctx context.Context, t *Transfer) error {
+	r, err := s.bring(ctx, t)
+	if err != nil {
+		return err
+	}
+	return s.arrived(ctx, t.PID, r)
 }
 
 // maxAttempts is how often a stream without any progress is asked for; the
@@ -172,10 +245,13 @@ func (s *Service) fetch(ctx context.Context, pid string) {
 const maxAttempts = 1_000_000
 
 func (s *Service) bring(ctx context.Context, t *Transfer) (plane.Result, error) {
+	if err := t.ended(); err != nil {
+		return plane.Result{}, err
+	}
 	if t.SHA256 != "" && t.File != "" { // received before a suspension: only the completion is missing
 		return plane.Result{Rows: t.Rows, Bytes: t.Bytes, SHA256: t.SHA256}, nil
 	}
-	if t.address == nil || t.address.Endpoint == "" {
+	if t.address.URL() == "" {
 		return plane.Result{}, &corridor.Error{Kind: corridor.Invalid, Msg: "the provider's start names no address to fetch from"}
 	}
 	if err := os.MkdirAll(filepath.Dir(t.dest), 0o700); err != nil {
@@ -183,13 +259,13 @@ func (s *Service) bring(ctx context.Context, t *Transfer) (plane.Result, error) 
 	}
 	token, _ := t.address.Property("authorization")
 	// A provider that is away is waited for as long as a message is repeated.
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Retry)
+	ctx, cancel := s.untilGivenUp(ctx, t)
 	defer cancel()
 	return plane.Fetch(ctx, plane.FetchRequest{
-		URL: t.address.Endpoint, Dest: t.dest, Client: s.cfg.Streams, Attempts: maxAttempts,
-		Progress: func(n int64) { s.run.note(t.PID, n) },
+		URL: t.address.URL(), Dest: t.dest, Plain: t.Plain, Client: s.cfg.Streams, Attempts: maxAttempts, Chance: s.cfg.Chance,
+		Progress: func(n int64) { s.Progress(t.PID, n) },
 		Token: func(ctx context.Context, stale string) (string, error) {
-			if stale == "" {
+			if stale == "" || t.Plain { // a plain provider has no way to a new one but a new start
 				return token, nil
 			}
 			return s.renew(ctx, t)
@@ -220,19 +296,36 @@ func (s *Service) arrived(ctx context.Context, pid string, r plane.Result) error
 	if err != nil {
 		return err
 	}
-	released, err := s.releasedBy(ctx, &t, r)
+	released, err := s.receiptOf(ctx, &t, corridor.ReceiptTransferReleased, r)
 	if err != nil {
 		return err
 	}
 	_, err = s.actTransfer(ctx, pid, func(t *Transfer, st *step) error {
 		if t.State != dsp.Started || t.Pending != dsp.None { // stopped while we looked for the receipt
+			if t.pushed() {
+				return &corridor.Error{Kind: corridor.Conflict, Msg: "the transfer is " + stateName(t.State)}
+			}
 			return nil
+		}
+		if err := t.ended(); err != nil {
+			return err
 		}
 		a, err := s.Agreement(ctx, t.Agreement)
 		if err != nil {
 			return err
 		}
-		t.Bytes, t.Rows, t.SHA256, t.File = r.Bytes, r.Rows, r.SHA256, t.dest
+		n, err := s.Negotiation(ctx, a.Negotiation)
+		if err != nil {
+			return err
+		}
+		due, err := s.deleteBy(&n, s.now())
+		if err != nil {
+			return err
+		}
+		t.Bytes, t.Rows, t.SHA256, t.File, t.Parked = r.Bytes, r.Rows, r.SHA256, t.dest, ""
+		if !due.IsZero() {
+			t.DeleteBy = dsp.FormatTime(due)
+		}
 		if t.Received == nil {
 			body := corridor.Receipt{Type: corridor.ReceiptTransferReceived, State: string(t.State), Digests: map[string]string{"content": r.SHA256, "agreement": a.Digest}}
 			if released != nil {
@@ -240,6 +333,12 @@ func (s *Service) arrived(ctx context.Context, pid string, r plane.Result) error
 				body.PeerRefs = []corridor.ReceiptRef{*released}
 			}
 			st.receipts = []receipt{{body: body, note: func(ref corridor.ReceiptRef) { t.Received = &ref }}}
+		}
+		if t.pushed() { // who sends says that it is done
+			return nil
+		}
+		if len(st.receipts) == 0 { // written before a suspension
+			st.quotes = []corridor.ReceiptRef{*t.Received}
 		}
 		m := &dsp.TransferCompletionMessage{Pids: t.pids()}
 		st.say(m, &m.Extensions, dsp.Provider, dsp.Completed)
@@ -250,7 +349,7 @@ func (s *Service) arrived(ctx context.Context, pid string, r plane.Result) error
 
 // destination names the file of a transfer once and for all: after a crash the
 // same half-received file is found again.
-func (s *Service) destination(ctx context.Context, a Agreement, pid string) (string, error) {
+func (s *Service) destination(ctx context.Context, a Agreement, pid string, alone bool) (string, error) {
 	signed, err := corridor.DecodeAgreement(a.Signed)
 	if err != nil {
 		return "", err
@@ -267,7 +366,7 @@ func (s *Service) destination(ctx context.Context, a Agreement, pid string) (str
 		return "", fmt.Errorf("count transfers: %w", err)
 	}
 	name := fileName(a.Dataset)
-	if others > 0 {
+	if others > 0 || !alone {
 		name += "-" + fileName(pid[len(pid)-12:])
 	}
 	if ext := fileName(plan.Format); ext != "" && !strings.HasSuffix(strings.ToLower(name), "."+ext) {
@@ -277,7 +376,20 @@ func (s *Service) destination(ctx context.Context, a Agreement, pid string) (str
 	if err != nil {
 		return "", corridor.E(corridor.Invalid, "inbox: %w", err)
 	}
-	return filepath.Join(dir, fileName(strings.TrimPrefix(a.ID, "urn:uuid:")), name), nil
+	return filepath.Join(dir, folderName(a.ID), name), nil
+}
+
+// folderName is the directory of an agreement's files. A plain provider names
+// its agreements as it likes: what is not safe in a path is told apart by a
+// digest, or two agreements would share their files, and the term of one copy
+// would end the other.
+func folderName(agreement string) string {
+	id := strings.TrimPrefix(agreement, "urn:uuid:")
+	name := fileName(id)
+	if name == id && name != "" {
+		return name
+	}
+	return name + "-" + strings.TrimPrefix(corridor.Digest([]byte(agreement)), "sha256:")[:16]
 }
 
 // fileName keeps of a foreign name what is safe in a path.

@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"corridor"
 	"corridor/internal/dsp"
 	"corridor/internal/exchange"
+	"corridor/internal/identity"
 )
 
 // with adds facts to plain ones.
@@ -42,7 +44,7 @@ func TestADeniedFlowIsNotInTheCatalogue(t *testing.T) {
 	cn, kz := pair(t)
 	cn.publish(exchange.Publication{ID: "secret", Facts: with(corridor.Facts{"data_classes": []any{"state_secret"}})})
 	cn.publish(exchange.Publication{ID: "open", Facts: plainFacts()})
-	list, err := kz.x.PeerCatalogue(within(t, 5*time.Second), cn.who.DID, "")
+	list, _, err := kz.x.PeerCatalogue(within(t, 5*time.Second), cn.who.DID, "")
 	if err != nil || len(list) != 1 || list[0].ID != "open" {
 		t.Fatalf("%v %+v", err, list)
 	}
@@ -249,5 +251,66 @@ func TestTheYearsPeopleAreCountedTogether(t *testing.T) {
 	list, _, err := cn.x.Negotiations(context.Background(), exchange.Page{State: string(dsp.Requested)})
 	if err != nil || len(list) != 1 || !strings.Contains(list[0].Parked, "needs an approval") {
 		t.Errorf("120,000 are over it: %v %+v", err, list)
+	}
+}
+
+// What was decided for the catalogue is kept, and never for longer than what
+// it rests on: new facts, other terms, another country of the peer are seen at
+// once, by those who ask again and again.
+func TestTheCatalogueIsNeverOlderThanWhatItRestsOn(t *testing.T) {
+	cn, kz := pair(t)
+	shown := func() string {
+		t.Helper()
+		var ids []string
+		for range 2 { // the second answer is a kept one
+			list, _, err := kz.x.PeerCatalogue(within(t, 5*time.Second), cn.who.DID, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids = nil
+			for _, l := range list {
+				ids = append(ids, l.ID)
+			}
+		}
+		return strings.Join(ids, " ")
+	}
+	only := func(country string) json.RawMessage {
+		return json.RawMessage(`{"permission":[{"action":"use","constraint":[{"leftOperand":"spatial","operator":"eq","rightOperand":"` + country + `"}]}]}`)
+	}
+	cn.publish(exchange.Publication{ID: "a", Facts: plainFacts()})
+	cn.publish(exchange.Publication{ID: "b", Facts: plainFacts(), Policy: only("KZ")})
+	for _, step := range []struct {
+		what string
+		do   func()
+		want string
+	}{
+		{"both are open", func() {}, "a b"},
+		{"a becomes a secret", func() {
+			cn.publish(exchange.Publication{ID: "a", Facts: with(corridor.Facts{"data_classes": []any{"state_secret"}})})
+		}, "b"},
+		{"and open again", func() { cn.publish(exchange.Publication{ID: "a", Facts: plainFacts()}) }, "a b"},
+		{"b is for another country", func() { cn.publish(exchange.Publication{ID: "b", Facts: plainFacts(), Policy: only("RU")}) }, "a"},
+		{"the peer is in that country", func() { move(t, cn, kz, "RU") }, "a b"},
+		{"and is not", func() { move(t, cn, kz, "KZ") }, "a"},
+		{"a is withdrawn", func() {
+			if _, err := cn.x.Withdraw(within(t, 5*time.Second), "a"); err != nil {
+				t.Fatal(err)
+			}
+		}, ""},
+	} {
+		step.do()
+		if got := shown(); got != step.want {
+			t.Errorf("%s: %q, not %q", step.what, got, step.want)
+		}
+	}
+}
+
+// move changes the country that one node's operator vouches for at another.
+func move(t *testing.T, at, n *node, country string) {
+	t.Helper()
+	who := n.who
+	who.Jurisdiction = country
+	if err := at.peers.Replace([]identity.Peer{{Participant: who}}); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
+	"time"
 
 	"corridor"
 	"corridor/internal/catalog"
@@ -49,22 +49,28 @@ func (s *Service) ContractRequestedAgain(ctx context.Context, c identity.Caller,
 // asked is the common part of both: what is asked for, on whose decision, and
 // what we answer.
 func (s *Service) asked(ctx context.Context, c identity.Caller, n *Negotiation, m *dsp.ContractRequestMessage, st *step) error {
-	d, err := s.dataset(ctx, n.Dataset)
+	if err := s.compareSuites(ctx, c.Peer); err != nil {
+		return err
+	}
+	d, err := s.offered(ctx, n.Dataset)
 	if err != nil {
 		return err
 	}
-	if err := s.listen(ctx, c, n, m.Extensions); err != nil {
+	if err := s.listen(ctx, c, n, m.Extensions, st); err != nil {
 		return err
 	}
 	if _, err := readTerms(n.Offer.Policy); err != nil {
 		return err
 	}
-	st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptNegotiation, State: string(n.State), PeerRefs: st.heard,
-		Digests: map[string]string{"their_decision": corridor.Digest(n.Theirs.Signed.Statement)}}})
-	if sameTerms(n.Offer.Policy, d.Offer.Policy) {
-		return s.answer(ctx, n, d, c.Peer.Participant, st)
+	heard := corridor.Receipt{Type: corridor.ReceiptNegotiation, State: string(n.State), PeerRefs: st.heard}
+	if !n.Plain {
+		heard.Digests = map[string]string{"their_decision": corridor.Digest(n.Theirs.Signed.Statement)}
 	}
-	if s.cfg.Manual.Agree || n.State == dsp.Requested && n.version > 0 { // it saw our terms already
+	st.receipts = append(st.receipts, receipt{body: heard})
+	if sameTerms(n.Offer.Policy, d.Offer.Policy) {
+		return s.answer(ctx, n, d, c.Peer, st)
+	}
+	if s.held(StepAgree, c.Peer, &d) != "" || n.State == dsp.Requested && n.version > 0 { // it saw our terms already
 		n.Parked = "the consumer asks for other terms than the published ones"
 		return nil
 	}
@@ -73,13 +79,20 @@ func (s *Service) asked(ctx context.Context, c identity.Caller, n *Negotiation, 
 
 // listen takes in what the consumer's message states about the flow: purpose,
 // facts, evidence, its approvals, and its signed decision.
-func (s *Service) listen(ctx context.Context, c identity.Caller, n *Negotiation, ext dsp.Extensions) error {
+func (s *Service) listen(ctx context.Context, c identity.Caller, n *Negotiation, ext dsp.Extensions, st *step) error {
+	plain, err := n.plainOf(c.Peer)
+	if err != nil {
+		return err
+	}
+	if plain != nil {
+		return n.listenPlain(plain)
+	}
 	if len(ext.Flow) > 0 {
 		var said stated
 		if err := json.Unmarshal(ext.Flow, &said); err != nil {
 			return corridor.E(corridor.Invalid, "corridor:flow: %w", err)
 		}
-		n.Purpose, n.Facts, n.Evidence = said.Purpose, said.Facts, said.Evidence
+		n.Purpose, n.Facts, n.PeerEvidence = said.Purpose, said.Facts, said.Evidence
 	}
 	if n.Purpose == "" {
 		return &corridor.Error{Kind: corridor.Invalid, Where: "corridor:flow", Msg: "the request states no purpose", Why: "both sides' law asks for it", Fix: `add "corridor:flow": {"purpose": "..."}`}
@@ -89,10 +102,8 @@ func (s *Service) listen(ctx context.Context, c identity.Caller, n *Negotiation,
 		if err := json.Unmarshal(ext.Approval, &list); err != nil || len(list) > maxRefs {
 			return corridor.E(corridor.Invalid, "corridor:approval is not a list of approvals")
 		}
-		for _, a := range list {
-			if a.Side == corridor.Import { // of its own side only
-				n.Approvals = append(n.Approvals, a)
-			}
+		if err := s.hearApprovals(ctx, n, c.Peer.Participant, list, corridor.Import); err != nil { // of its own side only
+			return err
 		}
 	}
 	if err := listenLog(c, n, ext); err != nil {
@@ -101,12 +112,19 @@ func (s *Service) listen(ctx context.Context, c identity.Caller, n *Negotiation,
 	if len(ext.Decision) == 0 && n.Theirs != nil {
 		return nil
 	}
-	theirs, err := s.checkTheirs(ctx, ext.Decision, c.Peer.Participant, corridor.Import, s.cfg.Self.DID, c.DID, n.Dataset)
+	signed, err := heardDecision(ext.Decision, corridor.Import)
 	if err != nil {
 		return err
 	}
-	n.Theirs = theirs
-	return nil
+	heard, err := heardValidations(ext)
+	if err != nil {
+		return err
+	}
+	n.Theirs, err = s.checkTheirs(ctx, signed, c.Peer.Participant, corridor.Import, s.cfg.Self.DID, c.DID, n.Dataset, heard)
+	if err != nil || n.Theirs.Validation == nil {
+		return err
+	}
+	return st.logValidation(*n.Theirs.Validation, "taken")
 }
 
 // listenLog learns which log the peer writes. If our operator has written it
@@ -134,7 +152,10 @@ func listenLog(c identity.Caller, n *Negotiation, ext dsp.Extensions) error {
 
 // answer decides a request and puts the outcome into the step: an agreement,
 // a refusal, or a wait for a person.
-func (s *Service) answer(ctx context.Context, n *Negotiation, d catalog.Dataset, peer corridor.Participant, st *step) error {
+func (s *Service) answer(ctx context.Context, n *Negotiation, d catalog.Dataset, peer identity.Peer, st *step) error {
+	if err := s.compareSuites(ctx, peer); err != nil { // hours may have passed since the request
+		return err
+	}
 	v, err := s.decide(ctx, n, d, peer, st)
 	if err != nil {
 		return err
@@ -146,20 +167,34 @@ func (s *Service) answer(ctx context.Context, n *Negotiation, d catalog.Dataset,
 	case v.park != "":
 		n.Cites = v.cites
 		return nil
-	case s.cfg.Manual.Agree && !approved(n.Approvals, corridor.Export):
-		n.Parked = "a person answers every request (manual.agree)"
-		return nil
 	}
-	return s.agree(ctx, n, d, peer, v, st)
+	if !st.byHand && !n.released() {
+		if n.Parked = s.held(StepAgree, peer, &d); n.Parked != "" {
+			return nil
+		}
+	}
+	return s.agree(ctx, n, d, peer.Participant, v, st)
 }
 
-// decide asks our own law anew and combines it with all else that counts.
-func (s *Service) decide(ctx context.Context, n *Negotiation, d catalog.Dataset, peer corridor.Participant, st *step) (verdict, error) {
+// decide asks our own law anew, and that of a plain peer's side, and combines
+// it with all else that counts.
+func (s *Service) decide(ctx context.Context, n *Negotiation, d catalog.Dataset, peer identity.Peer, st *step) (verdict, error) {
 	var err error
 	if st.people, err = s.reckon(ctx, d); err != nil {
 		return verdict{}, err
 	}
-	flow := s.exportFlow(d, peer, stated{Purpose: n.Purpose, Facts: n.Facts}, st.people)
+	plain, err := n.plainOf(peer)
+	if err != nil {
+		return verdict{}, err
+	}
+	if plain != nil { // it cannot say so itself: accepting the offer says it
+		terms, err := readTerms(n.Offer.Policy)
+		if err != nil {
+			return verdict{}, err
+		}
+		n.Facts = promised(n.Facts, terms)
+	}
+	flow := s.exportFlow(d, peer.Participant, stated{Purpose: n.Purpose, Facts: n.Facts}, st.people)
 	if n.Own, err = s.decideOwn(ctx, flow, corridor.Export, s.cfg.Self.DID, n.Peer, d.ID); err != nil {
 		return verdict{}, err
 	}
@@ -169,7 +204,14 @@ func (s *Service) decide(ctx context.Context, n *Negotiation, d catalog.Dataset,
 	}
 	r.body.PeerRefs = st.heard
 	st.receipts = append(st.receipts, r)
-	return s.judge(n, d, peer.Jurisdiction)
+	if plain != nil {
+		said := stated{Purpose: n.Purpose, Facts: n.Facts}
+		if n.Theirs, r, err = s.decideInstead(ctx, n, s.flowAt(d.Facts, s.cfg.Self, peer.Participant, said), peer.Participant); err != nil {
+			return verdict{}, err
+		}
+		st.receipts = append(st.receipts, r)
+	}
+	return s.judge(n, d, peer.Participant)
 }
 
 // refuse ends a negotiation with a reason that the peer can act on.
@@ -177,7 +219,7 @@ func (s *Service) refuse(n *Negotiation, cause error, st *step) error {
 	code, reason, cites := explain(cause)
 	n.State, n.Code, n.Reason, n.Cites, n.Parked, n.Pending = dsp.Terminated, code, reason, cites, "", dsp.None
 	if n.Own != nil {
-		if own, err := n.Own.Signed.Decode(); err == nil && own.Decision.Outcome == corridor.Undetermined {
+		if own, err := n.Own.decode(); err == nil && own.Decision.Outcome == corridor.Undetermined {
 			n.Missing = own.Decision.Questions
 		}
 	}
@@ -209,7 +251,20 @@ func (n *Negotiation) pids() dsp.Pids {
 
 // view is the negotiation as a peer may see it.
 func (n *Negotiation) view() *dsp.ContractNegotiation {
-	return &dsp.ContractNegotiation{Pids: n.pids(), State: n.State}
+	return &dsp.ContractNegotiation{Pids: n.pids(), State: begun(n.State, n.Pending)}
+}
+
+// settleTime is how long a peer's question waits for the acknowledgement of
+// our first message.
+const settleTime = 2 * time.Second
+
+// begun is the state that a peer sees. One who asks about a process of which
+// our first message is still on its way can only have got that message.
+func begun(state, pending dsp.State) dsp.State {
+	if state == dsp.None {
+		return pending
+	}
+	return state
 }
 
 // explain turns an error into what a peer is told: a code and reasons. A
@@ -251,7 +306,7 @@ func wrongField(where, got, want string) error {
 func sameTerms(a, b dsp.Policy) bool {
 	x, errX := readTerms(a)
 	y, errY := readTerms(b)
-	return errX == nil && errY == nil && a.ID == b.ID && reflect.DeepEqual(x, y)
+	return errX == nil && errY == nil && a.ID == b.ID && x.canonical() == y.canonical()
 }
 
 // opened begins a negotiation on a peer's first message, or finds the one
@@ -262,7 +317,7 @@ func (s *Service) opened(ctx context.Context, c identity.Caller, role dsp.Role, 
 	if role == dsp.Consumer {
 		theirs = provider
 	}
-	name, _, err := nameOf(m, ext)
+	name, err := nameOfOpening(c, m, ext)
 	if err != nil {
 		return nil, err
 	}
@@ -273,8 +328,8 @@ func (s *Service) opened(ctx context.Context, c identity.Caller, role dsp.Role, 
 			out = have.view()
 			return err
 		}
-		n := &Negotiation{PID: newID(), Role: role, Peer: c.DID, Created: s.now().UTC()}
-		st := &step{neg: n, taken: name, heard: refsIn(ext)}
+		n := &Negotiation{PID: newID(), Role: role, Peer: c.DID, Plain: c.Peer.Plain != nil, Created: s.now().UTC()}
+		st := &step{neg: n, taken: name, use: c.Use, heard: refsIn(ext)}
 		if err := act(n, st); err != nil {
 			return err
 		}
@@ -291,7 +346,7 @@ func (s *Service) opened(ctx context.Context, c identity.Caller, role dsp.Role, 
 // is a conflict: a pid is used once.
 func (s *Service) known(ctx context.Context, c identity.Caller, role dsp.Role, theirs, name string) (n Negotiation, repeat bool, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		n, err = loadNegotiation(ctx, tx, `peer = ? AND role = ? AND peer_pid = ?`, c.DID, string(role), theirs)
+		n, err = s.loadNegotiation(ctx, tx, `peer = ? AND role = ? AND peer_pid = ? AND peer_pid <> ''`, c.DID, string(role), theirs)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -318,58 +373,80 @@ func (s *Service) hear(ctx context.Context, c identity.Caller, pid string, m dsp
 		return nil, err
 	}
 	var out *dsp.ContractNegotiation
-	err = again(func() error {
-		n, repeat, err := s.find(ctx, c, pid, name, named)
-		if err != nil {
+	err = s.turns.in(ctx, pid, func() error {
+		return again(func() error {
+			n, err := s.theirNegotiation(ctx, c, pid)
+			if err != nil {
+				return err
+			}
+			repeat := n.toldAgain(m)
+			if !repeat && !named {
+				repeat, err = s.taken(ctx, &n, name, named)
+			}
+			if !repeat && err == nil {
+				st := &step{neg: &n, taken: name, once: named, use: c.Use, heard: refsIn(ext), settles: n.underway()}
+				err = s.heard(ctx, m, st, act)
+			}
+			if err != nil && named && !errors.Is(err, errChanged) { // what moves the process now is no repeat, except by its name
+				if repeat, terr := s.taken(ctx, &n, name, named); terr != nil || !repeat {
+					return orElse(terr, err)
+				}
+				n, err = s.theirNegotiation(ctx, c, pid)
+			}
+			if err == nil {
+				out = n.view()
+			}
 			return err
-		}
-		if !repeat {
-			if err := n.advance(m); err != nil {
-				return err
-			}
-			st := &step{neg: &n, taken: name, heard: refsIn(ext)}
-			if err := act(&n, st); err != nil {
-				return err
-			}
-			if err := s.commit(ctx, st); err != nil {
-				return err
-			}
-		}
-		out = n.view()
-		return nil
+		})
 	})
 	return out, err
 }
 
-func (s *Service) find(ctx context.Context, c identity.Caller, pid, name string, named bool) (n Negotiation, repeat bool, err error) {
+// heard lets a message of the peer move a negotiation.
+func (s *Service) heard(ctx context.Context, m dsp.Process, st *step, act func(*Negotiation, *step) error) error {
+	if err := st.neg.advance(m); err != nil {
+		return err
+	}
+	if err := act(st.neg, st); err != nil {
+		return err
+	}
+	return s.commit(ctx, st)
+}
+
+// underway is our message that is on its way, or 0. A message of the peer that
+// moves the process shows that it has ours, or will never need it.
+func (n *Negotiation) underway() int64 {
+	if n.Pending == dsp.None {
+		return 0
+	}
+	return n.outbox
+}
+
+// theirNegotiation reads a negotiation for the peer that takes part in it.
+func (s *Service) theirNegotiation(ctx context.Context, c identity.Caller, pid string) (Negotiation, error) {
+	n, err := s.Negotiation(ctx, pid)
+	if err == nil && n.Peer != c.DID {
+		err = noSuch("negotiation", pid)
+	}
+	return n, err
+}
+
+// taken says whether a message about a negotiation was taken before.
+func (s *Service) taken(ctx context.Context, n *Negotiation, name string, named bool) (repeat bool, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		n, err = loadNegotiation(ctx, tx, `pid = ?`, pid)
-		if errors.Is(err, sql.ErrNoRows) || err == nil && n.Peer != c.DID {
-			return noSuch("negotiation", pid)
-		}
-		if err != nil {
-			return fmt.Errorf("load negotiation: %w", err)
-		}
-		repeat, err = wasTaken(ctx, tx, pid, name, named, n.version)
+		repeat, err = wasTaken(ctx, tx, n.PID, name, named, n.version)
 		return err
 	})
-	return n, repeat, err
+	return repeat, err
 }
 
 // advance moves the record as the state table says. A message that is legal
 // only after one of ours proves that the peer has ours, although its
 // acknowledgement has not come back yet.
 func (n *Negotiation) advance(m dsp.Process) error {
-	provider, consumer := m.PIDs()
-	ours, theirs := provider, consumer
-	if n.Role == dsp.Consumer {
-		ours, theirs = consumer, provider
-	}
-	if ours != n.PID {
-		return wrongField("pid", ours, n.PID)
-	}
-	if n.PeerPID != "" && theirs != n.PeerPID {
-		return wrongField("pid of the peer", theirs, n.PeerPID)
+	theirs, err := pidsOf(m, n.Role, n.PID, n.PeerPID)
+	if err != nil {
+		return err
 	}
 	next, err := dsp.NextNegotiation(n.Role, n.State, m.Type(), n.Role.Other())
 	if err != nil && n.Pending != dsp.None {
@@ -378,11 +455,31 @@ func (n *Negotiation) advance(m dsp.Process) error {
 			err = nil
 		}
 	}
+	if err != nil && n.agreedAnew(m) {
+		next, err = dsp.Agreed, nil
+	}
 	if err != nil {
 		return err
 	}
 	n.State, n.PeerPID, n.Pending, n.PendingName, n.Parked = next, theirs, dsp.None, "", ""
 	return nil
+}
+
+// pidsOf checks that a message speaks of the process under whose identifier it
+// came, and gives the peer's identifier.
+func pidsOf(m dsp.Process, role dsp.Role, own, peer string) (theirs string, err error) {
+	provider, consumer := m.PIDs()
+	ours, theirs, names := provider, consumer, []string{"providerPid", "consumerPid"}
+	if role == dsp.Consumer {
+		ours, theirs, names = consumer, provider, []string{"consumerPid", "providerPid"}
+	}
+	if ours != own {
+		return "", wrongField(names[0], ours, own)
+	}
+	if peer != "" && theirs != peer {
+		return "", wrongField(names[1], theirs, peer)
+	}
+	return theirs, nil
 }
 
 // refsIn reads the places of the peer's receipts. They are hints for later
@@ -407,20 +504,25 @@ func (s *Service) NegotiationState(ctx context.Context, c identity.Caller, pid s
 	if err != nil {
 		return nil, err
 	}
-	if n.Peer != c.DID {
+	if n.Peer != c.DID || begun(n.State, n.Pending) == dsp.None {
 		return nil, noSuch("negotiation", pid)
+	}
+	if n.PeerPID == "" { // its answer to our first message, with its identifier, is on its way
+		ctx, cancel := context.WithTimeout(ctx, settleTime)
+		defer cancel()
+		n, err = s.AwaitNegotiation(ctx, pid, func(n Negotiation) bool { return n.PeerPID != "" || n.State.Final() })
+		if err != nil || n.PeerPID == "" {
+			return nil, onItsWay(pid, n.Pending)
+		}
 	}
 	return n.view(), nil
 }
 
-// dataset reads what is asked for. What is not there cannot be negotiated.
-func (s *Service) dataset(ctx context.Context, id string) (d catalog.Dataset, err error) {
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		d, err = catalog.Get(ctx, tx, id)
-		return err
-	})
-	if corridor.KindOf(err) == corridor.NotFound { // of the request, not of the negotiation
-		err = &corridor.Error{Kind: corridor.Invalid, Where: "offer.target", Msg: fmt.Sprintf("there is no dataset %q here", clip(id)), Fix: "ask for the catalogue"}
+// wrongTarget makes of a dataset that is not there a mistake of the request:
+// the negotiation itself is there.
+func wrongTarget(id string, err error) error {
+	if corridor.KindOf(err) == corridor.NotFound {
+		return &corridor.Error{Kind: corridor.Invalid, Where: "offer.target", Msg: fmt.Sprintf("there is no dataset %q here", clip(id)), Fix: "ask for the catalogue"}
 	}
-	return d, err
+	return err
 }

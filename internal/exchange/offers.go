@@ -32,8 +32,8 @@ func (s *Service) offer(n *Negotiation, p dsp.Policy, st *step) error {
 // published ones if there are none.
 func (s *Service) Offer(ctx context.Context, pid string, terms *dsp.Policy) (Negotiation, error) {
 	return s.act(ctx, pid, func(n *Negotiation, st *step) error {
-		if n.Pending != dsp.None {
-			return onItsWay(n.PID, n.Pending)
+		if err := n.mayBegin(dsp.TypeContractOffer); err != nil {
+			return err
 		}
 		if terms == nil {
 			d, err := s.dataset(ctx, n.Dataset)
@@ -54,10 +54,17 @@ func (s *Service) OfferTo(ctx context.Context, consumer, address, dataset string
 	if err != nil {
 		return n, err
 	}
+	n.Plain = peer.Plain != nil
 	if n.Callback, err = s.address(ctx, peer, address); err != nil {
 		return n, err
 	}
-	d, err := s.dataset(ctx, dataset)
+	if err := s.compareSuites(ctx, peer); err != nil {
+		return n, err
+	}
+	d, err := s.offered(ctx, dataset)
+	if corridor.KindOf(err) == corridor.Invalid {
+		err = &corridor.Error{Kind: corridor.Invalid, Where: "dataset", Msg: "there is no dataset \"" + clip(dataset) + "\" in this node's catalogue", Fix: "publish it first"}
+	}
 	if err != nil {
 		return n, err
 	}
@@ -69,7 +76,11 @@ func (s *Service) OfferTo(ctx context.Context, consumer, address, dataset string
 }
 
 func onItsWay(pid string, to dsp.State) error {
-	return &corridor.Error{Kind: corridor.Conflict, Msg: "a message that leads " + pid + " to " + string(to) + " is on its way to the peer", Fix: "wait for its acknowledgement, or terminate"}
+	fix := "wait for its acknowledgement, or terminate"
+	if to.Final() {
+		fix = "wait for its acknowledgement"
+	}
+	return &corridor.Error{Kind: corridor.Conflict, Msg: "a message that leads " + pid + " to " + string(to) + " is on its way to the peer", Fix: fix}
 }
 
 // ContractOffered takes a provider's offer: the beginning of a negotiation,
@@ -111,14 +122,14 @@ type Acceptance struct {
 
 // Accept accepts the provider's offer.
 func (s *Service) Accept(ctx context.Context, pid string, a Acceptance) (Negotiation, error) {
-	return s.reply(ctx, pid, a, func(n *Negotiation, provider corridor.Participant, st *step) error {
+	return s.reply(ctx, pid, a, func(n *Negotiation, provider identity.Peer, st *step) error {
 		return s.accept(ctx, n, provider, st)
 	})
 }
 
 // CounterRequest asks for other terms than those offered.
 func (s *Service) CounterRequest(ctx context.Context, pid string, a Acceptance) (Negotiation, error) {
-	return s.reply(ctx, pid, a, func(n *Negotiation, provider corridor.Participant, st *step) error {
+	return s.reply(ctx, pid, a, func(n *Negotiation, provider identity.Peer, st *step) error {
 		if a.Terms == nil {
 			return &corridor.Error{Kind: corridor.Invalid, Where: "terms", Msg: "are missing", Fix: "give the policy that is asked for, or accept the offer"}
 		}
@@ -130,12 +141,9 @@ func (s *Service) CounterRequest(ctx context.Context, pid string, a Acceptance) 
 }
 
 // reply is the common part of the answers to an offer.
-func (s *Service) reply(ctx context.Context, pid string, a Acceptance, do func(*Negotiation, corridor.Participant, *step) error) (Negotiation, error) {
+func (s *Service) reply(ctx context.Context, pid string, a Acceptance, do func(*Negotiation, identity.Peer, *step) error) (Negotiation, error) {
 	return s.act(ctx, pid, func(n *Negotiation, st *step) error {
-		if n.Pending != dsp.None {
-			return onItsWay(pid, n.Pending)
-		}
-		if _, err := dsp.NextNegotiation(n.Role, n.State, dsp.TypeEventAccepted, n.Role); err != nil {
+		if err := n.mayBegin(dsp.TypeEventAccepted); err != nil {
 			return err
 		}
 		if a.Purpose != "" {
@@ -152,7 +160,7 @@ func (s *Service) reply(ctx context.Context, pid string, a Acceptance, do func(*
 		if err != nil {
 			return err
 		}
-		if n.Shown == nil { // the provider spoke first: look the dataset up
+		if n.Shown == nil && !n.Plain { // the provider spoke first: look the dataset up
 			listed, err := s.peerDataset(ctx, n.Peer, n.Callback, n.Dataset)
 			if err != nil {
 				return err
@@ -161,26 +169,28 @@ func (s *Service) reply(ctx context.Context, pid string, a Acceptance, do func(*
 				return err
 			}
 		}
-		return do(n, peer.Participant, st)
+		return do(n, peer, st)
 	})
 }
 
 // accept decides the import side and tells the provider that its offer is
 // accepted; or refuses, or parks.
-func (s *Service) accept(ctx context.Context, n *Negotiation, provider corridor.Participant, st *step) error {
-	d, refused, err := s.decideImport(ctx, n, provider, st)
+func (s *Service) accept(ctx context.Context, n *Negotiation, provider identity.Peer, st *step) error {
+	if err := s.compareSuites(ctx, provider); err != nil {
+		return err
+	}
+	refused, err := s.decideImport(ctx, n, provider, st)
 	if err != nil {
 		return err
 	}
 	if refused != nil {
 		return s.refuse(n, refused, st)
 	}
-	n.Parked, n.Cites = s.waitsFor(n, []corridor.Decision{d}, n.Evidence, "importer", "both")
 	if n.Parked != "" {
 		return nil
 	}
 	m := &dsp.ContractNegotiationEventMessage{Pids: n.pids(), EventType: dsp.Accepted}
-	if err := s.state(n, &m.Extensions); err != nil {
+	if err := s.state(ctx, n, &m.Extensions, st); err != nil {
 		return err
 	}
 	st.say(m, &m.Extensions, dsp.Provider, dsp.Accepted)
@@ -189,7 +199,7 @@ func (s *Service) accept(ctx context.Context, n *Negotiation, provider corridor.
 
 // accepted takes the consumer's acceptance of our offer.
 func (s *Service) accepted(ctx context.Context, c identity.Caller, n *Negotiation, m *dsp.ContractNegotiationEventMessage, st *step) error {
-	if err := s.listen(ctx, c, n, m.Extensions); err != nil {
+	if err := s.listen(ctx, c, n, m.Extensions, st); err != nil {
 		return err
 	}
 	d, err := s.dataset(ctx, n.Dataset)
@@ -197,7 +207,7 @@ func (s *Service) accepted(ctx context.Context, c identity.Caller, n *Negotiatio
 		return err
 	}
 	st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptNegotiation, State: string(n.State), PeerRefs: st.heard}})
-	return s.answer(ctx, n, d, c.Peer.Participant, st)
+	return s.answer(ctx, n, d, c.Peer, st)
 }
 
 // Terminated takes the peer's termination.

@@ -25,6 +25,9 @@ type PackInUse struct {
 //go:embed packs.sql
 var packsSchema string
 
+//go:embed packs_postgres.sql
+var packsPostgres string
+
 // PacksInUse lists the packs that this node decides with.
 func (s *Service) PacksInUse() []PackInUse {
 	out := []PackInUse{}

@@ -127,6 +127,39 @@ func TestCallersMustBeKnownAndFresh(t *testing.T) {
 	}
 }
 
+// TestATokenMovesOneMessageAndNoMore: its use is durable with what the message
+// changes, and also if the message changes nothing.
+func TestATokenMovesOneMessageAndNoMore(t *testing.T) {
+	n, r := withRogue(t, func(n *node) { n.manual.Agree = true })
+	n.publish(exchange.Publication{ID: "shipments", Facts: plainFacts()})
+	open := func(pid, token string) reply {
+		body, err := dsp.Encode(r.request(n, pid, "shipments"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return call(t, n, http.MethodPost, "/negotiations/request", token, body)
+	}
+	token := r.token(n)
+	if a := open("urn:uuid:first", token); a.status != 201 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	wasted := r.token(n)
+	if a := call(t, n, http.MethodPost, "/negotiations/request", wasted, []byte(`{}`)); a.status != 400 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	n.stop()
+	n.start()
+	for what, used := range map[string]string{"moved a message": token, "came with a message that was refused": wasted} {
+		if a := open("urn:uuid:second", used); a.status != 401 {
+			t.Errorf("a token that %s: %d %s", what, a.status, a.body)
+		}
+	}
+	n.only()
+	if a := open("urn:uuid:second", r.token(n)); a.status != 201 {
+		t.Errorf("a new token: %d %s", a.status, a.body)
+	}
+}
+
 func TestSomebodyElsesProcessIsNotThere(t *testing.T) {
 	n, r := withRogue(t, func(n *node) { n.manual.Agree = true })
 	n.publish(exchange.Publication{ID: "shipments", Facts: plainFacts()})
@@ -195,5 +228,16 @@ func TestARepeatedMessageGetsTheSameAnswerAndHasNoSecondEffect(t *testing.T) {
 		if n.log.Size() != before {
 			t.Errorf("%d receipts more after a repeat", n.log.Size()-before)
 		}
+	}
+}
+
+func TestAnAddressIsAParticipantsOwnIfItsDocumentSaysSo(t *testing.T) {
+	cn, kz := pair(t)
+	ctx := within(t, 5*time.Second)
+	if err := kz.x.Announced(ctx, cn.who.DID, cn.base()); err != nil {
+		t.Error(err)
+	}
+	if err := kz.x.Announced(ctx, cn.who.DID, kz.base()); corridor.KindOf(err) != corridor.Forbidden {
+		t.Errorf("the address of another: %v", err)
 	}
 }

@@ -19,7 +19,8 @@ func TestTheDayIsFoundByItsIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for query, index := range map[string]string{passedTasks: "tasks_by_alarm", nextTask: "tasks_by_alarm", dueReviews: "reviews_by_due", nextReview: "reviews_by_due"} {
+	for query, index := range map[string]string{passedTasks: "tasks_by_alarm", nextTask: "tasks_by_alarm", dueReviews: "reviews_by_due", nextReview: "reviews_by_due", dueDeletions: "deletions_by_due", nextDeletion: "deletions_by_due",
+		dueNegotiations: "negotiations_by_due", nextNegotiation: "negotiations_by_due", dueTransfers: "transfers_by_due", nextTransfer: "transfers_by_due"} {
 		args := make([]any, strings.Count(query, "?"))
 		for i := range args {
 			args[i] = "2026-11-26"

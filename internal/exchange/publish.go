@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,11 +32,13 @@ type Publication struct {
 	Source      string                       `json:"source"` // path of the file
 	Format      string                       `json:"format"`
 	Keywords    []string                     `json:"keywords,omitempty"`
+	Metadata    *catalog.Metadata            `json:"metadata,omitempty"` // DCAT-AP
 	Facts       corridor.Facts               `json:"facts"`
 	Public      []string                     `json:"public,omitempty"`   // facts that the catalogue shows; absent: all but the exporter's own affairs
 	Plan        json.RawMessage              `json:"plan,omitempty"`     // plane.Plan
 	Policy      json.RawMessage              `json:"policy,omitempty"`   // {"permission": [...]}; absent: plain use
 	Evidence    map[string]corridor.Evidence `json:"evidence,omitempty"` // by obligation, for duties owed before the transfer
+	Manual      []string                     `json:"manual,omitempty"`   // steps that wait for a person: agree, finalize, start
 	Subject     *catalog.Subject             `json:"subject,omitempty"`  // which column names a person; absent: all are counted as different from others
 }
 
@@ -48,52 +51,141 @@ func private() []string {
 // Publish puts a dataset into the catalogue, or a new edition of it in place
 // of the old one. The source is read once for its digest.
 func (s *Service) Publish(ctx context.Context, p Publication) (catalog.Dataset, error) {
-	d := catalog.Dataset{ID: p.ID, Title: p.Title, Description: p.Description, Keywords: p.Keywords, Format: p.Format,
-		Facts: p.Facts, Public: p.Public, Plan: p.Plan, Evidence: p.Evidence, Subject: p.Subject, Published: s.now().UTC()}
-	if err := checkID(p.ID); err != nil {
+	d, r, err := s.prepare(ctx, p)
+	if err != nil {
 		return d, err
+	}
+	return d, s.commit(ctx, &step{datasets: []catalog.Dataset{d}, receipts: []receipt{r}})
+}
+
+// PublishAll publishes several datasets in one transaction, each with its
+// receipt: all of them or none.
+func (s *Service) PublishAll(ctx context.Context, list []Publication) (Published, error) {
+	if len(list) == 0 || len(list) > catalog.MaxPut {
+		return Published{}, &corridor.Error{Kind: corridor.Limited, Msg: fmt.Sprintf("%d datasets; one publication takes 1 to %d", len(list), catalog.MaxPut), Fix: "send them in several parts"}
+	}
+	st := &step{}
+	seen := map[string]bool{}
+	for i, p := range list {
+		d, r, err := s.prepare(ctx, p)
+		if err == nil && seen[d.ID] {
+			err = corridor.E(corridor.Invalid, "%q stands in the list twice", d.ID)
+		}
+		if err != nil {
+			return Published{}, inItem(i, err)
+		}
+		seen[d.ID] = true
+		st.datasets, st.receipts = append(st.datasets, d), append(st.receipts, r)
+	}
+	return Published{Datasets: len(list)}, s.commit(ctx, st)
+}
+
+// inItem says in which of several publications a mistake is.
+func inItem(i int, err error) error {
+	at := fmt.Sprintf("datasets[%d]", i)
+	var e *corridor.Error
+	if !errors.As(err, &e) {
+		return fmt.Errorf("%s: %w", at, err)
+	}
+	there := *e
+	if there.Where = at; e.Where != "" {
+		there.Where += "." + e.Where
+	}
+	return &there
+}
+
+// Published says how many datasets were published.
+type Published struct {
+	Datasets int `json:"datasets"`
+}
+
+// Withdrawn says what was taken out of the catalogue.
+type Withdrawn struct {
+	ID string `json:"id"`
+}
+
+// Withdraw takes a dataset out of the catalogue. Nobody can ask for it any
+// more; agreements about it go on.
+func (s *Service) Withdraw(ctx context.Context, id string) (Withdrawn, error) {
+	st := &step{receipts: []receipt{{body: corridor.Receipt{Type: corridor.ReceiptDatasetWithdrawn, Dataset: id}}},
+		inside: func(ctx context.Context, tx *store.Tx) error {
+			if err := catalog.Withdraw(ctx, tx, id); err != nil {
+				return err
+			}
+			return s.catalogueChanged(ctx, tx)
+		}}
+	return Withdrawn{ID: id}, s.commit(ctx, st)
+}
+
+// prepare checks a publication and makes of it the dataset and its receipt.
+func (s *Service) prepare(ctx context.Context, p Publication) (d catalog.Dataset, r receipt, err error) {
+	d = catalog.Dataset{ID: p.ID, Title: p.Title, Description: p.Description, Keywords: p.Keywords, Format: p.Format,
+		Facts: p.Facts, Public: p.Public, Plan: p.Plan, Evidence: p.Evidence, Subject: p.Subject, Manual: p.Manual, Published: s.now().UTC()}
+	if err := checkID(p.ID); err != nil {
+		return d, r, err
+	}
+	if err := CheckSteps("manual", p.Manual); err != nil {
+		return d, r, err
 	}
 	if d.Title == "" {
 		d.Title = p.ID
 	}
-	var err error
+	if p.Metadata != nil {
+		m, err := p.Metadata.Check()
+		if err != nil {
+			return d, r, err
+		}
+		d.Metadata = &m
+	}
 	if d.Source, err = filepath.Abs(p.Source); err != nil {
-		return d, corridor.E(corridor.Invalid, "source: %w", err)
+		return d, r, corridor.E(corridor.Invalid, "source: %w", err)
 	}
 	if d.SHA256, d.Bytes, err = digestFile(ctx, d.Source); err != nil {
-		return d, err
+		return d, r, err
 	}
 	if err := s.checkFacts(&d); err != nil {
-		return d, err
+		return d, r, err
 	}
 	if d.Offer, err = offerFor(p); err != nil {
-		return d, err
+		return d, r, err
 	}
+	if err := s.checkDelivery(ctx, d); err != nil {
+		return d, r, err
+	}
+	r, err = publicationReceipt(d)
+	return d, r, err
+}
+
+// checkDelivery holds the terms, the plan and the count of people against
+// the file.
+func (s *Service) checkDelivery(ctx context.Context, d catalog.Dataset) error {
 	t, err := readTerms(d.Offer.Policy)
 	if err != nil {
-		return d, err
+		return err
 	}
-	plan, refused := makePlan(d, t, nil)
-	if refused != nil {
-		return d, refused
+	for i := range t.permissions {
+		plan, refused := makePlan(d, t.permissions[i].stages, nil)
+		if refused != nil {
+			return refused
+		}
+		if err := s.checkPlan(ctx, d, plan); err != nil {
+			return err
+		}
 	}
-	if err := s.checkPlan(ctx, d, plan); err != nil {
-		return d, err
-	}
-	if err := s.countDataset(ctx, d); err != nil {
-		return d, err
-	}
+	return s.countDataset(ctx, d)
+}
+
+func publicationReceipt(d catalog.Dataset) (receipt, error) {
 	facts, err := corridor.Canonical(d.Facts)
 	if err != nil {
-		return d, err
+		return receipt{}, err
 	}
 	policy, err := corridor.Canonical(policyOf(d.Offer))
 	if err != nil {
-		return d, err
+		return receipt{}, err
 	}
-	st := &step{dataset: &d, receipts: []receipt{{body: corridor.Receipt{Type: corridor.ReceiptDatasetPublished, Dataset: d.ID,
-		Digests: map[string]string{"source": d.SHA256, "offer": corridor.Digest(policy)}}, secrets: []ledger.Secret{{Name: "facts", Value: facts}}}}}
-	return d, s.commit(ctx, st)
+	return receipt{body: corridor.Receipt{Type: corridor.ReceiptDatasetPublished, Dataset: d.ID,
+		Digests: map[string]string{"source": d.SHA256, "offer": corridor.Digest(policy)}}, secrets: []ledger.Secret{{Name: "facts", Value: facts}}}, nil
 }
 
 // countDataset reads the people of a dataset that says which column names
@@ -206,116 +298,29 @@ func (r readUntil) Read(p []byte) (int, error) {
 	return r.r.Read(p)
 }
 
-// Datasets lists what this node offers.
-func (s *Service) Datasets(ctx context.Context, p Page) (page []catalog.Dataset, next string, err error) {
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		page, next, err = catalog.List(ctx, tx, catalog.Filter{}, p.After, p.limit())
-		return err
-	})
-	return page, next, err
-}
-
-// Catalogue answers a peer's request for the catalogue. What our law denies
-// for the peer's country is not shown as obtainable. Next is where the
-// following page begins.
-func (s *Service) Catalogue(ctx context.Context, c identity.Caller, m *dsp.CatalogRequestMessage, after string) (*dsp.Catalog, string, error) {
-	filter, err := catalog.ParseFilter(m.Filter)
+// Datasets lists what this node offers, in the order of first publication.
+func (s *Service) Datasets(ctx context.Context, by map[string]string, p Page) (list []catalog.Dataset, next string, err error) {
+	filter, err := catalog.NewFilter(by)
 	if err != nil {
 		return nil, "", err
 	}
-	var page []catalog.Dataset
-	var next string
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		page, next, err = catalog.List(ctx, tx, filter, after, catalog.MaxPage)
-		return err
-	})
+	place, err := catalog.ParsePlace(p.After, "")
 	if err != nil {
 		return nil, "", err
 	}
-	out := &dsp.Catalog{ID: s.cfg.Self.DID + ":catalogue", ParticipantID: s.cfg.Self.DID, Title: s.cfg.Self.Name, Service: []dsp.DataService{s.service()}}
-	for _, d := range page {
-		if s.obtainable(d, c.Peer.Participant) != nil {
-			continue
-		}
-		view, err := d.DCAT(s.service())
+	var page catalog.Page[catalog.Entry]
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		page, err = catalog.List(ctx, tx, filter, place, p.limit())
+		return err
+	})
+	for _, e := range page.Rows {
+		d, err := e.Dataset()
 		if err != nil {
 			return nil, "", err
 		}
-		out.Dataset = append(out.Dataset, view)
+		list = append(list, d)
 	}
-	return out, next, nil
-}
-
-func (s *Service) service() dsp.DataService {
-	return dsp.DataService{ID: s.cfg.Self.DID + "#dsp", EndpointURL: s.cfg.Base}
-}
-
-// CatalogueDataset answers a peer's request for one dataset. One that cannot
-// be obtained is not there.
-func (s *Service) CatalogueDataset(ctx context.Context, c identity.Caller, id string) (*dsp.Dataset, error) {
-	var d catalog.Dataset
-	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		d, err = catalog.Get(ctx, tx, id)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if s.obtainable(d, c.Peer.Participant) != nil {
-		return nil, noSuch("dataset", id)
-	}
-	view, err := d.DCAT(s.service())
-	return &view, err
-}
-
-// obtainable says why a dataset can never go to a participant, whatever the
-// purpose; nil if it may.
-func (s *Service) obtainable(d catalog.Dataset, peer corridor.Participant) error {
-	t, err := readTerms(d.Offer.Policy)
-	if err != nil {
-		return err
-	}
-	if !t.country.admits(peer.Jurisdiction) {
-		return corridor.E(corridor.Forbidden, "the offer does not admit recipients in %s", peer.Jurisdiction)
-	}
-	f := d.Facts.Clone()
-	participantFacts(f, s.cfg.Self, peer)
-	delete(f, "purpose") // any: only a denial for all of them counts
-	decision, err := s.cfg.Law.DecideSide(corridor.Flow{Date: s.today(), Origin: s.cfg.Self.Jurisdiction, Destination: peer.Jurisdiction, Facts: f}, corridor.Export)
-	if err != nil {
-		return err
-	}
-	if decision.Outcome == corridor.Deny {
-		return refusal(decision)
-	}
-	return nil
-}
-
-// Reach says for one dataset which known peers may see it, and why not.
-type Reach struct {
-	Peer         string              `json:"peer"`
-	Jurisdiction string              `json:"jurisdiction"`
-	Shown        bool                `json:"shown"`
-	Why          string              `json:"why,omitempty"`
-	Cites        []corridor.Citation `json:"cites,omitempty"`
-}
-
-// Reaches tells the operator to whom a dataset is shown.
-func (s *Service) Reaches(ctx context.Context, id string) ([]Reach, error) {
-	d, err := s.dataset(ctx, id)
-	if err != nil {
-		return nil, noSuch("dataset", id)
-	}
-	out := []Reach{}
-	for _, p := range s.Peers() {
-		r := Reach{Peer: p.DID, Jurisdiction: p.Jurisdiction, Shown: true}
-		if why := s.obtainable(d, p.Participant); why != nil {
-			_, reason, cites := explain(why)
-			r.Shown, r.Why, r.Cites = false, strings.Join(reason, "; "), cites
-		}
-		out = append(out, r)
-	}
-	return out, nil
+	return list, page.Next, err
 }
 
 // Peers lists the participants that this node knows.

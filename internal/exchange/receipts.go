@@ -50,6 +50,9 @@ func (s *Service) export(ctx context.Context, a Agreement, open bool) ([]byte, e
 	}
 	docs := map[string][]byte{}
 	for _, did := range []string{s.cfg.Self.DID, a.Peer} {
+		if did == a.Peer && a.DecidedBy != "" { // a plain peer has signed nothing
+			continue
+		}
 		doc, err := s.cfg.Resolver.Resolve(ctx, did)
 		if err != nil {
 			if did == a.Peer && !open { // the peer knows its own keys
@@ -62,7 +65,7 @@ func (s *Service) export(ctx context.Context, a Agreement, open bool) ([]byte, e
 		}
 	}
 	return s.cfg.Ledger.Export(ctx, ledger.ExportRequest{By: s.cfg.Self.DID, Agreement: &signed, Negotiation: a.Negotiation, Transfers: transfers,
-		Matter: a.ID, Documents: docs, Logs: s.logsOf(ctx, a), Open: open})
+		Matter: a.ID, Documents: docs, Logs: s.logsOf(ctx, a), Validations: a.Validations, Open: open})
 }
 
 // logsOf names the log of the peer, where the agreement does not.
@@ -108,6 +111,9 @@ func (s *Service) peerReceipts(ctx context.Context, a Agreement) ([]ledger.PeerR
 		return nil, nil, err
 	}
 	log, known := signed.Body.Logs[a.Peer]
+	if a.DecidedBy != "" {
+		return nil, nil, corridor.E(corridor.NotFound, "%s speaks the Dataspace Protocol only and writes no log", a.Peer)
+	}
 	if !known {
 		if log, known = s.logsOf(ctx, a)[a.Peer]; !known {
 			return nil, nil, corridor.E(corridor.NotFound, "it is not known which log %s writes", a.Peer)
@@ -138,18 +144,24 @@ func (s *Service) peerReceipts(ctx context.Context, a Agreement) ([]ledger.PeerR
 		if err != nil {
 			return nil, nil, err
 		}
-		p := ledger.PeerReceipt{Index: r.Index, Entry: r.Leaf, Proof: []byte(r.Proof), Log: log, Key: key, Issuer: a.Peer, Matter: a.ID}
+		p := ledger.PeerReceipt{Index: r.Index, Entry: r.Leaf, Proof: []byte(r.Proof), Log: log, Key: key, Issuer: a.Peer, Matter: a.ID, Unverified: !s.relies(key.Suite)}
 		body, _, err := ledger.CheckPeerReceipt(p)
 		if err != nil {
 			return nil, nil, fmt.Errorf("receipt %d of %s: %w", r.Index, log.Origin, err)
 		}
 		list, bodies = append(list, p), append(bodies, body)
 	}
+	if err := s.watch(ctx, a, log, list); err != nil {
+		return nil, nil, err
+	}
 	return list, bodies, nil
 }
 
 // gather fetches the peer's receipts and keeps them.
 func (s *Service) gather(ctx context.Context, a Agreement) error {
+	if a.DecidedBy != "" { // a plain peer writes none
+		return nil
+	}
 	list, _, err := s.peerReceipts(ctx, a)
 	if err != nil {
 		return err
@@ -179,32 +191,23 @@ func (s *Service) background(f func(context.Context)) {
 	}
 }
 
-// releasedBy finds the provider's receipt of the release of what we received,
-// and keeps it. The provider writes it before it lets the stream end; if it is
-// not there, or speaks of other bytes, what we have is not what was released.
-// A provider that keeps no such log is taken at its stream's word.
-func (s *Service) releasedBy(ctx context.Context, t *Transfer, r plane.Result) (*corridor.ReceiptRef, error) {
+// receiptOf finds the peer's receipt of the other end of a transfer, and keeps
+// it: the provider's of the release of what we received, or the consumer's of
+// the arrival of what we pushed. Each writes it before it says that it is done;
+// if it is not there, or speaks of other bytes, these are not the same bytes.
+// A peer that keeps no such log is taken at its stream's word.
+func (s *Service) receiptOf(ctx context.Context, t *Transfer, kind string, r plane.Result) (*corridor.ReceiptRef, error) {
 	a, err := s.Agreement(ctx, t.Agreement)
 	if err != nil {
 		return nil, err
 	}
 	for attempt := time.Duration(1); ; attempt *= 2 {
-		list, bodies, err := s.peerReceipts(ctx, a)
-		if err == nil {
-			for i, body := range bodies {
-				if body.Type != corridor.ReceiptTransferReleased || body.Transfer != t.PeerPID || body.Digests["content"] != r.SHA256 {
-					continue
-				}
-				ref := corridor.ReceiptRef{Origin: list[i].Log.Origin, Index: list[i].Index, Leaf: corridor.LeafHash(list[i].Entry)}
-				return &ref, s.commit(ctx, &step{peers: list})
-			}
-			return nil, &corridor.Error{Kind: corridor.Conflict, Msg: "the provider's log holds no receipt for the bytes that arrived", Why: "received digest " + r.SHA256}
-		}
+		ref, err := s.receiptNow(ctx, a, t, kind, r)
 		if corridor.KindOf(err) == corridor.NotFound {
 			return nil, nil
 		}
-		if dsp.Permanent(err) || attempt > 64 {
-			return nil, err
+		if err == nil || ref != nil || errors.Is(err, errNoSuchReceipt) || dsp.Permanent(err) || attempt > 64 {
+			return ref, err
 		}
 		pause := time.NewTimer(attempt * 200 * time.Millisecond)
 		select {
@@ -214,6 +217,52 @@ func (s *Service) releasedBy(ctx context.Context, t *Transfer, r plane.Result) (
 		case <-pause.C:
 		}
 	}
+}
+
+// errNoSuchReceipt says that a peer's log was read and does not hold a receipt.
+var errNoSuchReceipt = errors.New("")
+
+// receiptNow asks the peer for it once.
+func (s *Service) receiptNow(ctx context.Context, a Agreement, t *Transfer, kind string, r plane.Result) (*corridor.ReceiptRef, error) {
+	list, bodies, err := s.peerReceipts(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	for i, body := range bodies {
+		if body.Type != kind || body.Transfer != t.PeerPID || body.Digests["content"] != r.SHA256 {
+			continue
+		}
+		ref := corridor.ReceiptRef{Origin: list[i].Log.Origin, Index: list[i].Index, Leaf: corridor.LeafHash(list[i].Entry)}
+		return &ref, s.commit(ctx, &step{peers: list})
+	}
+	return nil, &corridor.Error{Kind: corridor.Conflict, Msg: "the peer's log holds no receipt " + kind + " for the bytes of this transfer", Why: "digest " + r.SHA256, Err: errNoSuchReceipt}
+}
+
+// Logged is one entry of this node's log with its proof.
+type Logged struct {
+	Log   string          `json:"log"`  // origin
+	VKey  string          `json:"vkey"` // of the log
+	Index int64           `json:"index"`
+	Leaf  json.RawMessage `json:"leaf"`  // corridor.Leaf: the exact entry
+	Proof string          `json:"proof"` // tlog-proof text
+}
+
+// Logged gives one entry of this node's log, for its operator.
+func (s *Service) Logged(ctx context.Context, index int64) (Logged, error) {
+	entry, err := s.cfg.Ledger.Receipt(ctx, index)
+	if err != nil {
+		return Logged{}, err
+	}
+	proof, err := s.cfg.Ledger.Proof(ctx, index)
+	if err != nil {
+		return Logged{}, err
+	}
+	return Logged{Log: s.cfg.Ledger.Origin(), VKey: s.cfg.Ledger.VKey(), Index: index, Leaf: entry, Proof: string(proof)}, nil
+}
+
+// COSE gives the COSE receipt (RFC 9942) of one entry of this node's log.
+func (s *Service) COSE(ctx context.Context, index int64) ([]byte, error) {
+	return s.cfg.Ledger.COSE(ctx, index)
 }
 
 // Bundle writes the proof of one agreement: the agreement, the receipts of
@@ -231,7 +280,7 @@ func (s *Service) Bundle(ctx context.Context, agreement string) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	report := verify.Bundle(raw, verify.Options{})
+	report := verify.Bundle(raw, verify.Options{Without: s.unverified()})
 	if !report.OK {
 		var failed []error
 		for _, c := range report.Checks {

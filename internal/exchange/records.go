@@ -11,10 +11,18 @@ import (
 // Waiting says on whom a process waits, so that an operator never has to
 // guess.
 type Waiting struct {
-	On    string    `json:"on"` // "operator", "peer", "nobody"
+	On    string    `json:"on"` // "operator", "peer", "node"
 	Since time.Time `json:"since"`
 	Why   string    `json:"why"`
 	Next  string    `json:"next"` // what will or can happen
+	// By is when the node does by itself what Then says, if nothing happens
+	// before. Nil only in a record of an older version that no start has
+	// dated yet.
+	By   *time.Time `json:"by,omitempty"`
+	Then string     `json:"then,omitempty"`
+	// Retry is when a message that is on its way is sent again, where it has
+	// failed. It is looked up for whoever asks.
+	Retry *time.Time `json:"retry,omitempty"`
 }
 
 // Negotiation is this side's record of one negotiation.
@@ -31,12 +39,21 @@ type Negotiation struct {
 	PendingName string    `json:"pending_name,omitempty"` // of that message
 	Waiting     *Waiting  `json:"waiting,omitempty"`
 
-	Dataset  string                       `json:"dataset"`
-	Offer    dsp.Offer                    `json:"offer"` // as last asked or offered, with target
-	Purpose  string                       `json:"purpose,omitempty"`
-	Facts    corridor.Facts               `json:"facts,omitempty"`    // consumer: all that it knows; provider: what the importer stated
-	Shown    corridor.Facts               `json:"shown,omitempty"`    // consumer: what the provider's catalogue says
-	Evidence map[string]corridor.Evidence `json:"evidence,omitempty"` // given with an approval, or by the importer's operator
+	// Plain says that the peer speaks the Dataspace Protocol only: both sides'
+	// law is decided here (plain.go).
+	Plain bool `json:"plain,omitempty"`
+
+	Dataset string    `json:"dataset"`
+	Offer   dsp.Offer `json:"offer"` // as last asked or offered, with target
+	// Permission is the place, in the offer's policy, of the permission that
+	// the decision was made under.
+	Permission int                          `json:"permission,omitempty"`
+	Purpose    string                       `json:"purpose,omitempty"`
+	Facts      corridor.Facts               `json:"facts,omitempty"`    // consumer: all that it knows; provider: what the importer stated
+	Shown      corridor.Facts               `json:"shown,omitempty"`    // consumer: what the provider's catalogue says
+	Evidence   map[string]corridor.Evidence `json:"evidence,omitempty"` // given here: with an approval, a request or a task
+	// PeerEvidence is what the importer states: it proves what the importer owes.
+	PeerEvidence map[string]corridor.Evidence `json:"peer_evidence,omitempty"`
 
 	Own       *SidedDecision      `json:"own,omitempty"`
 	Theirs    *SidedDecision      `json:"theirs,omitempty"`
@@ -54,7 +71,14 @@ type Negotiation struct {
 	Countering bool      `json:"countering,omitempty"` // consumer: other terms are to be asked for
 	Parked     string    `json:"parked,omitempty"`     // why a person must act before the node goes on
 
-	version int64
+	version             int64
+	outbox              int64          // message that Pending and PendingName speak of
+	sendBy              time.Time      // how long that is repeated, in the step that enqueues it
+	keptOwn, keptTheirs *SidedDecision // as they are in the database
+	requests            []openRequest  // for approvals, not answered yet; one of a side
+	// takenFor names what each signed approval was taken for, by its digest:
+	// with another offer, purpose or other facts it counts no longer.
+	takenFor map[string]string
 }
 
 // SidedDecision is one side's signed decision, with what a list shows of it.
@@ -63,8 +87,25 @@ type SidedDecision struct {
 	Outcome corridor.Outcome        `json:"outcome"`
 	Side    corridor.Side           `json:"side"`
 	Country string                  `json:"country"`
-	Salt    []byte                  `json:"salt,omitempty"` // opens the commitment of the facts; ours alone
-	Flow    *corridor.Flow          `json:"flow,omitempty"` // what was decided; ours alone
+	// InsteadOf is the plain peer whose side this is: we decided it in its place.
+	InsteadOf string `json:"instead_of,omitempty"`
+
+	// Validation vouches for its signature, where the other side does not verify
+	// the suite.
+	Validation *corridor.SignedValidation `json:"validation,omitempty"`
+
+	Salt []byte         `json:"salt,omitempty"` // opens the commitment of the facts; ours alone
+	Flow *corridor.Flow `json:"flow,omitempty"` // what was decided; ours alone
+
+	statement *corridor.DecisionStatement // what Signed says; nil after reading
+}
+
+// decode gives what was signed.
+func (d *SidedDecision) decode() (corridor.DecisionStatement, error) {
+	if d.statement != nil {
+		return *d.statement, nil
+	}
+	return d.Signed.Decode()
 }
 
 // The states of an agreement.
@@ -77,25 +118,32 @@ const (
 
 // Agreement is this side's record of an agreement.
 type Agreement struct {
-	ID          string           `json:"id"`
-	Negotiation string           `json:"negotiation"`
-	Peer        string           `json:"peer"`
-	Callback    string           `json:"callback"`
-	Role        dsp.Role         `json:"role"`
-	Dataset     string           `json:"dataset"`
-	State       string           `json:"state"`
-	Digest      string           `json:"digest"`
-	Signed      json.RawMessage  `json:"signed,omitempty"`   // canonical corridor.SignedAgreement
-	Subjects    map[string]int64 `json:"subjects,omitempty"` // people in the dataset, by kind: see counted
-	Created     time.Time        `json:"created"`
+	ID          string          `json:"id"`
+	Negotiation string          `json:"negotiation"`
+	Peer        string          `json:"peer"`
+	Callback    string          `json:"callback"`
+	Role        dsp.Role        `json:"role"`
+	Dataset     string          `json:"dataset"`
+	State       string          `json:"state"`
+	Digest      string          `json:"digest"`
+	Signed      json.RawMessage `json:"signed,omitempty"` // canonical corridor.SignedAgreement
+	// Validations of signatures in it, by the trust service of either side, where
+	// the other does not verify the suite.
+	Validations []corridor.SignedValidation `json:"validations,omitempty"`
+	Subjects    map[string]int64            `json:"subjects,omitempty"`   // people in the dataset, by kind: see counted
+	DecidedBy   string                      `json:"decided_by,omitempty"` // who decided both sides and signed alone; empty: each its own
+	Created     time.Time                   `json:"created"`
 
 	// Why it is suspended.
 	Code   string              `json:"code,omitempty"`
 	Reason []string            `json:"reason,omitempty"`
 	Cites  []corridor.Citation `json:"cites,omitempty"`
 
-	version int64
-	key     []byte // of the pseudonyms; provider only
+	version  int64
+	key      []byte              // of the pseudonyms; provider only
+	textKept bool                // the body of Signed is in the database
+	evidence []corridor.Evidence // that the body names, if made is true
+	made     bool                // here, since the start: evidence is known
 }
 
 // Transfer is this side's record of one transfer.
@@ -113,11 +161,18 @@ type Transfer struct {
 	PendingName string    `json:"pending_name,omitempty"`
 	Waiting     *Waiting  `json:"waiting,omitempty"`
 	Format      string    `json:"format"`
+	Plain       bool      `json:"plain,omitempty"` // the peer speaks the Dataspace Protocol only
 
 	File   string `json:"file,omitempty"` // consumer: where it arrived
 	Bytes  int64  `json:"bytes,omitempty"`
 	Rows   int64  `json:"rows,omitempty"`
 	SHA256 string `json:"sha256,omitempty"`
+
+	DeleteBy string               `json:"delete_by,omitempty"` // consumer: end of the term of its copy, RFC 3339
+	Deleted  *corridor.ReceiptRef `json:"deleted,omitempty"`   // consumer: the copy is gone
+
+	ConfirmBy   string               `json:"confirm_by,omitempty"`  // provider: by when the consumer has to confirm what was released, RFC 3339
+	Unconfirmed *corridor.ReceiptRef `json:"unconfirmed,omitempty"` // provider: it did not
 
 	Released     *corridor.ReceiptRef `json:"released,omitempty"`
 	Received     *corridor.ReceiptRef `json:"received,omitempty"`
@@ -133,6 +188,9 @@ type Transfer struct {
 	Prev    string    `json:"prev,omitempty"`
 
 	version int64
-	address *dsp.DataAddress // consumer: where to fetch
+	outbox  int64            // message that Pending and PendingName speak of
+	sendBy  time.Time        // how long that is repeated, in the step that enqueues it
+	address *dsp.DataAddress // consumer: where to fetch; provider: where to push
 	dest    string           // consumer: where the file goes
+	wanted  bool             // consumer: a person has asked for the data, where a person does
 }

@@ -29,6 +29,11 @@ const reviewRetry = time.Minute
 // maxDue bounds the agreements that are read at a time.
 const maxDue = 100
 
+// stands says whether the law is asked again about an agreement.
+func (a *Agreement) stands() bool {
+	return a.State == AgreementInForce || a.State == AgreementSuspended
+}
+
 // inForce says why nothing may be done under an agreement, or nil.
 func (a *Agreement) inForce() error {
 	switch a.State {
@@ -53,7 +58,7 @@ func (s *Service) exportNow(peer corridor.Participant, n *Negotiation, d catalog
 	if err != nil {
 		return decision, nil, fmt.Errorf("own law: %w", err)
 	}
-	return decision, s.refusedNow(n, decision, merged(d.Evidence, n.Evidence)), nil
+	return decision, s.refusedNow(n, decision, merged(d.Evidence, n.proofs())), nil
 }
 
 // importNow asks our own law as the importer about the flow of a negotiation,
@@ -68,7 +73,7 @@ func (s *Service) importNow(n *Negotiation) (corridor.Decision, error, error) {
 	if err != nil {
 		return decision, nil, fmt.Errorf("own law: %w", err)
 	}
-	return decision, s.refusedNow(n, decision, n.Evidence, "importer", "both"), nil
+	return decision, s.refusedNow(n, decision, n.proofs(), "importer", "both"), nil
 }
 
 // refusedNow is why a flow that was agreed on may not go on under today's
@@ -78,10 +83,16 @@ func (s *Service) refusedNow(n *Negotiation, d corridor.Decision, have map[strin
 		return refused
 	}
 	cites := citesOf(d)
-	if d.Outcome == corridor.NeedsApproval && !approved(n.Approvals, d.Side) {
-		return &corridor.Error{Kind: corridor.ApprovalNeeded, Msg: fmt.Sprintf("the law of %s now needs an approval", d.Jurisdiction), Why: articles(cites), Cites: cites}
+	if d.Outcome == corridor.NeedsApproval {
+		err := lifted(n.current(), &d, s.now())
+		if err != nil && !approved(n.current(), d.Side) {
+			return &corridor.Error{Kind: corridor.ApprovalNeeded, Msg: fmt.Sprintf("the law of %s now needs an approval", d.Jurisdiction), Why: articles(cites), Cites: cites}
+		}
+		if err != nil {
+			return err
+		}
 	}
-	missing := s.unproven([]corridor.Decision{d}, have, owners)
+	missing := s.unproven(n, []corridor.Decision{d}, have, owners)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -110,7 +121,10 @@ func lawOf(l *law.Library) string {
 // agreement that will not come into force leaves the list.
 func (s *Service) schedule(ctx context.Context, tx *store.Tx, st *step) error {
 	a := st.agr
-	if a.State != AgreementInForce && a.State != AgreementSuspended {
+	if !a.stands() {
+		if a.version == 1 { // new: it was never on the list
+			return nil
+		}
 		_, err := tx.Exec(ctx, `DELETE FROM reviews WHERE agreement = ?`, a.ID)
 		return err
 	}
@@ -119,11 +133,40 @@ func (s *Service) schedule(ctx context.Context, tx *store.Tx, st *step) error {
 	case st.due != nil:
 		due = dueOn(*st.due)
 	case st.neg != nil && st.neg.Own != nil:
-		if own, err := st.neg.Own.Signed.Decode(); err == nil {
-			due = dueOn(own.Decision.ValidUntil)
+		until, err := st.neg.validUntil()
+		if err == nil {
+			due = dueOn(until)
 		}
 	}
+	st.review = orNever(due)
 	return s.putReview(ctx, tx, a.ID, due)
+}
+
+// orNever is the day that an alarm compares.
+func orNever(due string) string {
+	if due == "" {
+		return never
+	}
+	return due
+}
+
+// validUntil is the first day on which a decision made here may come out
+// otherwise.
+func (n *Negotiation) validUntil() (corridor.Date, error) {
+	own, err := n.Own.decode()
+	if err != nil || !n.Plain || n.Theirs == nil {
+		return own.Decision.ValidUntil, err
+	}
+	theirs, err := n.Theirs.decode()
+	return earlier(own.Decision.ValidUntil, theirs.Decision.ValidUntil), err
+}
+
+// earlier gives the earlier of two days; 0 is no day.
+func earlier(a, b corridor.Date) corridor.Date {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 func dueOn(d corridor.Date) string {
@@ -142,22 +185,20 @@ func (s *Service) putReview(ctx context.Context, tx *store.Tx, agreement, due st
 	return nil
 }
 
-// reviewsChanged lets runReviews look at its timer again.
-func (s *Service) reviewsChanged() {
-	select {
-	case s.reviews <- struct{}{}:
-	default:
-	}
-}
-
 // runReviews asks the law again about every agreement whose day has come: at
 // the start what was missed while the node was down or was decided under other
 // packs, then at the beginning of each such day.
 func (s *Service) runReviews(ctx context.Context) error {
-	if err := s.overdue(ctx); err != nil {
-		return err
-	}
-	return s.runTimer(ctx, "the law could not be asked again; it is tried again", s.reviews, s.reviewDue)
+	marked := false
+	return s.runTimer(ctx, "the law could not be asked again; it is tried again", s.reviews.wake, func(ctx context.Context) (time.Duration, error) {
+		if !marked {
+			if err := s.overdue(ctx); err != nil {
+				return 0, err
+			}
+			marked = true
+		}
+		return s.reviewDue(ctx)
+	})
 }
 
 // runTimer calls due now, whenever the wait that it gave is over, and whenever
@@ -173,6 +214,9 @@ func (s *Service) runTimer(ctx context.Context, trouble string, changed <-chan s
 		case err != nil:
 			s.log.ErrorContext(ctx, trouble, "error", err, "in", reviewRetry)
 			wait = reviewRetry
+			if s.db.Away(err) {
+				wait = retryAway
+			}
 		}
 		timer.Stop()
 		var fires <-chan time.Time
@@ -189,17 +233,17 @@ func (s *Service) runTimer(ctx context.Context, trouble string, changed <-chan s
 	}
 }
 
-// overdue marks what the law in use has not been asked about: agreements of
-// before this table, and those decided under other packs.
+// overdue marks the agreements that were decided under other packs than those
+// in use. The law that was asked is not written as law <> ?, which no index
+// answers.
 func (s *Service) overdue(ctx context.Context) error {
 	err := s.db.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO reviews (agreement, due, law) SELECT id, ?, '' FROM agreements
-			WHERE state IN (?, ?) AND id NOT IN (SELECT agreement FROM reviews)`, atOnce, AgreementInForce, AgreementSuspended)
-		if err != nil {
-			return err
+		for _, other := range []string{`UPDATE reviews SET due = ? WHERE law < ?`, `UPDATE reviews SET due = ? WHERE law > ?`} {
+			if _, err := tx.Exec(ctx, other, atOnce, s.law); err != nil {
+				return err
+			}
 		}
-		_, err = tx.Exec(ctx, `UPDATE reviews SET due = ? WHERE law <> ?`, atOnce, s.law)
-		return err
+		return nil
 	})
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("agreements to be reviewed: %w", err)
@@ -210,6 +254,7 @@ func (s *Service) overdue(ctx context.Context) error {
 // reviewDue reviews all that is due and gives how long it is to the next
 // day, below zero if none is known.
 func (s *Service) reviewDue(ctx context.Context) (wait time.Duration, err error) {
+	s.reviews.looks()
 	var failed []error
 	var after mark
 	for {
@@ -225,14 +270,18 @@ func (s *Service) reviewDue(ctx context.Context) (wait time.Duration, err error)
 		if len(list) == maxDue {
 			continue
 		}
-		if err := errors.Join(failed...); err != nil || next == "" {
+		if err := errors.Join(failed...); err != nil {
 			return -1, err
+		}
+		s.reviews.waits(orNever(next))
+		if next == "" {
+			return -1, nil
 		}
 		day, err := corridor.ParseDate(next)
 		if err != nil {
 			return 0, err
 		}
-		return max(0, day.Time().Sub(s.now())), nil
+		return s.untilDay(day), nil
 	}
 }
 
@@ -268,6 +317,10 @@ func (s *Service) review(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	trust, err := s.freshTrust(ctx)
+	if err != nil {
+		return err
+	}
 	decision, refused, err := s.still(ctx, &a, &n)
 	if err != nil {
 		return err
@@ -288,12 +341,18 @@ func (s *Service) review(ctx context.Context, id string) error {
 		}
 	}
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		if err := (&step{agr: &a, neg: &n}).unchanged(ctx, tx); err != nil { // evidence that came in meanwhile is to be looked at
+			return err
+		}
+		if err := sameTrust(ctx, tx, trust); err != nil { // and an order too
+			return err
+		}
 		if err := s.dutiesNow(ctx, tx, &a, &n, decision); err != nil {
 			return err
 		}
 		return s.putReview(ctx, tx, id, dueOn(decision.ValidUntil))
 	})
-	s.tasksChanged()
+	s.clocks.changed("")
 	return err
 }
 
@@ -301,6 +360,7 @@ func (s *Service) review(ctx context.Context, id string) error {
 // the packs in use no longer understand, a dataset or a peer that is gone: the
 // flow cannot be decided any more, which is a refusal.
 func (s *Service) still(ctx context.Context, a *Agreement, n *Negotiation) (d corridor.Decision, refused, err error) {
+	stopped := s.mayCross(ctx, a.Role, a.Peer, a.Dataset, a.Negotiation)
 	if a.Role == dsp.Consumer {
 		d, refused, err = s.importNow(n)
 	} else {
@@ -314,6 +374,18 @@ func (s *Service) still(ctx context.Context, a *Agreement, n *Negotiation) (d co
 				}
 			}
 		}
+	}
+	if err == nil && refused == nil && n.Plain {
+		var theirs corridor.Decision
+		if theirs, refused, err = s.insteadNow(n); err == nil {
+			d.ValidUntil = earlier(d.ValidUntil, theirs.ValidUntil)
+		}
+	}
+	if err == nil && refused == nil {
+		refused = stopped
+	}
+	if err == nil && refused == nil {
+		refused, err = s.shownNow(ctx, a.Peer)
 	}
 	var e *corridor.Error
 	if errors.As(err, &e) && (e.Kind == corridor.Invalid || e.Kind == corridor.NotFound || e.Kind == corridor.Unauthenticated || e.Kind == corridor.Forbidden || e.Kind == corridor.Limited) {

@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"context"
+	"encoding/json"
 	"io/fs"
 	"strings"
 	"sync/atomic"
@@ -177,8 +178,22 @@ func TestASuspensionThatBrokeOffIsFinished(t *testing.T) {
 	cn, kz, mine, theirs, tap := running(t)
 	defer close(tap)
 	id := kz.only().Agreement
-	err := cn.db.Write(context.Background(), func(tx *store.Tx) error {
-		_, err := tx.Exec(context.Background(), `UPDATE agreements SET state = 'suspended', doc = json_set(doc, '$.state', 'suspended', '$.code', 'refused_by_law', '$.reason', json('["art. 99"]')) WHERE id = ?`, id)
+	ctx := context.Background()
+	err := cn.db.Write(ctx, func(tx *store.Tx) error {
+		var doc string
+		if err := tx.QueryRow(ctx, `SELECT doc FROM agreements WHERE id = ?`, id).Scan(&doc); err != nil {
+			return err
+		}
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(doc), &fields); err != nil {
+			return err
+		}
+		fields["state"], fields["code"], fields["reason"] = json.RawMessage(`"suspended"`), json.RawMessage(`"refused_by_law"`), json.RawMessage(`["art. 99"]`)
+		changed, err := json.Marshal(fields)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE agreements SET state = 'suspended', doc = ? WHERE id = ?`, string(changed), id)
 		return err
 	})
 	if err != nil {

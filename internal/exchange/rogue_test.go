@@ -28,11 +28,14 @@ type rogue struct {
 	keys   *identity.Keys
 	tokens *identity.Tokens
 
-	mu     sync.Mutex
-	heard  []heardMessage
-	status int                                 // of its answers
-	pages  map[string]func(body []byte) []byte // what it answers with, by end of path
-	came   chan struct{}
+	mu        sync.Mutex
+	heard     []heardMessage
+	redirect  string                              // where it sends whoever asks; empty: nowhere
+	names     []identity.Service                  // more services of its DID document
+	announces string                              // where its DID document says that it is; empty: where it is
+	status    int                                 // of its answers
+	pages     map[string]func(body []byte) []byte // what it answers with, by end of path
+	came      chan struct{}
 }
 
 type heardMessage struct {
@@ -63,14 +66,26 @@ func (r *rogue) base() string { return r.srv.URL + "/dsp/2025-1" }
 
 func (r *rogue) serve(w http.ResponseWriter, q *http.Request) {
 	if strings.HasSuffix(q.URL.Path, "/did.json") {
-		json.NewEncoder(w).Encode(r.keys.Document(r.base(), r.srv.URL))
+		r.mu.Lock()
+		base, root := r.base(), r.srv.URL
+		if r.announces != "" {
+			base, root = r.announces, r.announces
+		}
+		r.mu.Unlock()
+		doc := r.keys.Document(base, root)
+		doc.Service = append(doc.Service, r.names...)
+		json.NewEncoder(w).Encode(doc)
 		return
 	}
 	body, _ := io.ReadAll(q.Body)
 	r.mu.Lock()
 	r.heard = append(r.heard, heardMessage{q.URL.Path, body})
-	status := r.status
+	status, redirect := r.status, r.redirect
 	r.mu.Unlock()
+	if redirect != "" {
+		http.Redirect(w, q, redirect+q.URL.Path, http.StatusTemporaryRedirect)
+		return
+	}
 	w.WriteHeader(status)
 	for end, page := range r.pages {
 		if strings.HasSuffix(q.URL.Path, end) && status == http.StatusOK {

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -9,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"corridor"
@@ -18,19 +20,85 @@ import (
 
 // storedAgreement and storedTransfer carry what never leaves the database: the
 // key of the pseudonyms, the token of a stream.
+//
+// The text that is signed has a table of its own; the signatures stay here.
 type storedAgreement struct {
 	*Agreement
-	Key []byte `json:"key,omitempty"`
+	Key        []byte          `json:"key,omitempty"`
+	Signed     json.RawMessage `json:"signed,omitempty"` // of before that table
+	Signatures json.RawMessage `json:"signatures,omitempty"`
+}
+
+// storedNegotiation leaves the decisions to a table of their own.
+type storedNegotiation struct {
+	*Negotiation
+	Own    *SidedDecision `json:"own,omitempty"`
+	Theirs *SidedDecision `json:"theirs,omitempty"`
+	Outbox int64          `json:"outbox,omitempty"`
+	// Of approvals: what is asked for, and what those that came were given for.
+	Requests []openRequest     `json:"requests,omitempty"`
+	TakenFor map[string]string `json:"taken_for,omitempty"`
 }
 
 type storedTransfer struct {
 	*Transfer
 	Address *dsp.DataAddress `json:"address,omitempty"`
 	Dest    string           `json:"dest,omitempty"`
+	Outbox  int64            `json:"outbox,omitempty"`
+	Wanted  bool             `json:"wanted,omitempty"`
 }
 
-func (a *Agreement) stored() storedAgreement { return storedAgreement{a, a.key} }
-func (t *Transfer) stored() storedTransfer   { return storedTransfer{t, t.address, t.dest} }
+func (n *Negotiation) stored() storedNegotiation {
+	return storedNegotiation{n, n.Own.brief(), n.Theirs.brief(), n.outbox, n.requests, n.takenFor}
+}
+
+// brief is what a list shows of a decision.
+func (d *SidedDecision) brief() *SidedDecision {
+	if d == nil {
+		return nil
+	}
+	return &SidedDecision{Outcome: d.Outcome, Side: d.Side, Country: d.Country, InsteadOf: d.InsteadOf}
+}
+
+func (a *Agreement) stored() storedAgreement {
+	_, signatures := splitSigned(a.Signed)
+	return storedAgreement{Agreement: a, Key: a.key, Signatures: signatures}
+}
+
+// The members of a signed agreement, in canonical order.
+const (
+	openBody       = `{"body":`
+	openSignatures = `,"signatures":`
+)
+
+// splitSigned gives the two members of what signedAgreement wrote. The name of
+// the second stands nowhere in what follows it.
+func splitSigned(signed json.RawMessage) (body, signatures json.RawMessage) {
+	at := bytes.LastIndex(signed, []byte(openSignatures))
+	if at < len(openBody) || !bytes.HasPrefix(signed, []byte(openBody)) || !bytes.HasSuffix(signed, []byte("}")) {
+		return nil, nil
+	}
+	return signed[len(openBody):at], signed[at+len(openSignatures) : len(signed)-1]
+}
+
+// keepText writes the text of an agreement, once.
+func (a *Agreement) keepText(ctx context.Context, tx *store.Tx) error {
+	if a.textKept {
+		return nil
+	}
+	body, _ := splitSigned(a.Signed)
+	if body == nil {
+		return corridor.E(corridor.Internal, "agreement %s has no text", a.ID)
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO agreement_texts (agreement, body) VALUES (?, ?) ON CONFLICT (agreement) DO UPDATE SET body = excluded.body`, a.ID, string(body))
+	if err != nil {
+		return fmt.Errorf("write the text of agreement %s: %w", a.ID, err)
+	}
+	return nil
+}
+func (t *Transfer) stored() storedTransfer {
+	return storedTransfer{t, t.address, t.dest, t.outbox, t.wanted}
+}
 
 // newID makes an identifier that sorts by time: a version 7 UUID.
 func newID() string {
@@ -72,53 +140,107 @@ func clip(s string) string {
 	return s[:most] + "..."
 }
 
-func loadNegotiation(ctx context.Context, tx *store.Tx, where string, args ...any) (Negotiation, error) {
-	var n Negotiation
-	var doc string
-	err := tx.QueryRow(ctx, `SELECT doc, version FROM negotiations WHERE `+where, args...).Scan(&doc, &n.version)
+func readNegotiation(ctx context.Context, tx *store.Tx, pid, doc string) (n Negotiation, err error) {
+	beside := struct {
+		*Negotiation
+		Outbox   int64             `json:"outbox"`
+		Requests []openRequest     `json:"requests"`
+		TakenFor map[string]string `json:"taken_for"`
+	}{Negotiation: &n}
+	if err := unmarshal(doc, &beside); err != nil {
+		return n, err
+	}
+	n.outbox, n.requests, n.takenFor = beside.Outbox, beside.Requests, beside.TakenFor
+	rows, err := tx.Query(ctx, `SELECT side, doc FROM negotiation_decisions WHERE pid = ?`, pid)
 	if err != nil {
 		return n, err
 	}
-	return n, unmarshal(doc, &n)
+	defer rows.Close()
+	for rows.Next() {
+		var side, doc string
+		d := &SidedDecision{}
+		if err := rows.Scan(&side, &doc); err != nil {
+			return n, err
+		}
+		if err := unmarshal(doc, d); err != nil {
+			return n, err
+		}
+		if side == "own" {
+			n.Own, n.keptOwn = d, d
+		} else {
+			n.Theirs, n.keptTheirs = d, d
+		}
+	}
+	return n, rows.Err()
 }
 
-func loadTransfer(ctx context.Context, tx *store.Tx, where string, args ...any) (Transfer, error) {
-	t := Transfer{}
-	var doc string
-	err := tx.QueryRow(ctx, `SELECT doc, version FROM transfers WHERE `+where, args...).Scan(&doc, &t.version)
-	if err != nil {
-		return t, err
+// keepDecisions writes the decisions that a step has made or heard.
+func keepDecisions(ctx context.Context, tx *store.Tx, n *Negotiation) error {
+	for _, d := range []struct {
+		side string
+		made *SidedDecision
+		kept **SidedDecision
+	}{{"own", n.Own, &n.keptOwn}, {"theirs", n.Theirs, &n.keptTheirs}} {
+		if d.made == nil || d.made == *d.kept {
+			continue
+		}
+		if err := put(ctx, tx, decisionRow, d.made, n.PID, d.side); err != nil {
+			return err
+		}
+		*d.kept = d.made
 	}
+	return nil
+}
+
+const decisionRow = `INSERT INTO negotiation_decisions (doc, pid, side) VALUES (?, ?, ?) ON CONFLICT (pid, side) DO UPDATE SET doc = excluded.doc`
+
+func readTransfer(_ context.Context, _ *store.Tx, _, doc string) (t Transfer, err error) {
 	s := storedTransfer{Transfer: &t}
-	if err := unmarshal(doc, &s); err != nil {
-		return t, err
-	}
-	t.address, t.dest = s.Address, s.Dest
-	return t, nil
+	err = unmarshal(doc, &s)
+	t.address, t.dest, t.outbox, t.wanted = s.Address, s.Dest, s.Outbox, s.Wanted
+	return t, err
 }
 
-func loadAgreement(ctx context.Context, tx *store.Tx, id string) (Agreement, error) {
-	a := Agreement{}
-	var doc string
-	err := tx.QueryRow(ctx, `SELECT doc, version FROM agreements WHERE id = ?`, id).Scan(&doc, &a.version)
-	if err != nil {
-		return a, err
-	}
+func readAgreement(ctx context.Context, tx *store.Tx, id, doc string) (a Agreement, err error) {
 	s := storedAgreement{Agreement: &a}
 	if err := unmarshal(doc, &s); err != nil {
 		return a, err
 	}
 	a.key = s.Key
+	if len(s.Signatures) == 0 {
+		a.Signed = s.Signed
+		return a, nil
+	}
+	var body string
+	if err := tx.QueryRow(ctx, `SELECT body FROM agreement_texts WHERE agreement = ?`, id).Scan(&body); err != nil {
+		return a, fmt.Errorf("text of agreement %s: %w", id, err)
+	}
+	a.Signed, a.textKept = slices.Concat([]byte(openBody), []byte(body), []byte(openSignatures), s.Signatures, []byte("}")), true
 	return a, nil
+}
+
+func (s *Service) loadNegotiation(ctx context.Context, tx *store.Tx, where string, args ...any) (n Negotiation, err error) {
+	n, version, err := s.negotiations.find(ctx, tx, where, args...)
+	n.version = version
+	return n, err
+}
+
+func (s *Service) loadTransfer(ctx context.Context, tx *store.Tx, where string, args ...any) (t Transfer, err error) {
+	t, version, err := s.transfers.find(ctx, tx, where, args...)
+	t.version = version
+	return t, err
+}
+
+func (s *Service) loadAgreement(ctx context.Context, tx *store.Tx, id string) (a Agreement, err error) {
+	a, version, err := s.agreements.find(ctx, tx, `id = ?`, id)
+	a.version = version
+	return a, err
 }
 
 // Negotiation reads one negotiation by our pid.
 func (s *Service) Negotiation(ctx context.Context, pid string) (Negotiation, error) {
-	var n Negotiation
-	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		n, err = loadNegotiation(ctx, tx, `pid = ?`, pid)
-		return err
-	})
+	n, version, err := s.negotiations.newest(ctx, s.db, pid)
+	n.version = version
 	if errors.Is(err, sql.ErrNoRows) {
 		err = noSuch("negotiation", pid)
 	}
@@ -127,11 +249,8 @@ func (s *Service) Negotiation(ctx context.Context, pid string) (Negotiation, err
 
 // Agreement reads one agreement.
 func (s *Service) Agreement(ctx context.Context, id string) (Agreement, error) {
-	var a Agreement
-	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		a, err = loadAgreement(ctx, tx, id)
-		return err
-	})
+	a, version, err := s.agreements.newest(ctx, s.db, id)
+	a.version = version
 	if errors.Is(err, sql.ErrNoRows) {
 		err = noSuch("agreement", id)
 	}
@@ -141,11 +260,8 @@ func (s *Service) Agreement(ctx context.Context, id string) (Agreement, error) {
 // TransferByPID reads one transfer by our pid, with the bytes that have come
 // so far.
 func (s *Service) TransferByPID(ctx context.Context, pid string) (Transfer, error) {
-	var t Transfer
-	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		t, err = loadTransfer(ctx, tx, `pid = ?`, pid)
-		return err
-	})
+	t, version, err := s.transfers.newest(ctx, s.db, pid)
+	t.version = version
 	if errors.Is(err, sql.ErrNoRows) {
 		err = noSuch("transfer", pid)
 	}
@@ -176,17 +292,25 @@ func (p Page) limit() int {
 // Negotiations lists negotiations, the oldest first, without the text of the
 // decisions. Next is where the following page begins, or nothing.
 func (s *Service) Negotiations(ctx context.Context, p Page) (page []Negotiation, next string, err error) {
-	return listOf(ctx, s.db, "negotiations", "pid", p, func(doc string, version int64) (Negotiation, string, error) {
-		n := Negotiation{version: version}
-		err := unmarshal(doc, &n)
-		n.Shown = nil
-		for _, d := range []*SidedDecision{n.Own, n.Theirs} {
-			if d != nil {
-				*d = SidedDecision{Outcome: d.Outcome, Side: d.Side, Country: d.Country}
-			}
-		}
-		return n, n.PID, err
-	})
+	page, next, err = listOf(ctx, s.db, "negotiations", "pid", p, listedNegotiation)
+	if err == nil {
+		err = s.retriesOf(ctx, page, nil)
+	}
+	return page, next, err
+}
+
+func listedNegotiation(doc string, version int64) (Negotiation, string, error) {
+	n := Negotiation{version: version}
+	err := unmarshal(doc, &besideNegotiation{Negotiation: &n, Outbox: &n.outbox})
+	n.Shown = nil
+	n.Own, n.Theirs = n.Own.brief(), n.Theirs.brief()
+	return n, n.PID, err
+}
+
+// besideNegotiation reads what stands beside a negotiation in its document.
+type besideNegotiation struct {
+	*Negotiation
+	Outbox *int64 `json:"outbox"`
 }
 
 // Agreements lists agreements, the oldest first, without their text.
@@ -194,18 +318,24 @@ func (s *Service) Agreements(ctx context.Context, p Page) (page []Agreement, nex
 	return listOf(ctx, s.db, "agreements", "id", p, func(doc string, version int64) (Agreement, string, error) {
 		a := Agreement{version: version}
 		err := unmarshal(doc, &a)
-		a.Signed = nil
+		a.Signed, a.Validations = nil, nil
 		return a, a.ID, err
 	})
 }
 
 // Transfers lists transfers, the oldest first.
 func (s *Service) Transfers(ctx context.Context, p Page) (page []Transfer, next string, err error) {
-	return listOf(ctx, s.db, "transfers", "pid", p, func(doc string, version int64) (Transfer, string, error) {
+	page, next, err = listOf(ctx, s.db, "transfers", "pid", p, func(doc string, version int64) (Transfer, string, error) {
 		t := Transfer{version: version}
-		err := unmarshal(doc, &storedTransfer{Transfer: &t})
+		s := storedTransfer{Transfer: &t}
+		err := unmarshal(doc, &s)
+		t.wanted, t.outbox = s.Wanted, s.Outbox
 		return t, t.PID, err
 	})
+	if err == nil {
+		err = s.retriesOf(ctx, nil, page)
+	}
+	return page, next, err
 }
 
 func listOf[T any](ctx context.Context, db *store.DB, table, key string, p Page, read func(doc string, version int64) (T, string, error)) (page []T, next string, err error) {

@@ -3,87 +3,10 @@ package exchange
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"corridor/internal/dsp"
 	"corridor/internal/store"
 )
-
-// settleWaiting says, whenever a record is written, on whom it waits from now
-// on.
-func (n *Negotiation) settleWaiting(now time.Time) {
-	var w Waiting
-	switch {
-	case n.State.Final():
-		n.Waiting, n.Parked = nil, ""
-		return
-	case n.Pending != dsp.None:
-		w = Waiting{On: "peer", Why: fmt.Sprintf("our message that leads to %s is on its way", n.Pending), Next: "it is repeated until the peer acknowledges it"}
-	case n.Parked != "":
-		w = Waiting{On: "operator", Why: n.Parked, Next: n.whatAPersonCanDo()}
-	default:
-		w = n.usualWait()
-	}
-	n.Waiting = since(n.Waiting, w, now)
-}
-
-func (n *Negotiation) whatAPersonCanDo() string {
-	switch {
-	case n.Role == dsp.Consumer && n.State == dsp.Offered:
-		return "accept, counter or terminate"
-	case n.Role == dsp.Consumer && n.State == dsp.Agreed:
-		return "verify or terminate"
-	case n.Role == dsp.Provider && n.State == dsp.Requested:
-		return "approve, reject, or offer other terms"
-	}
-	return "approve or reject"
-}
-
-func (n *Negotiation) usualWait() Waiting {
-	type at struct {
-		role  dsp.Role
-		state dsp.State
-	}
-	switch (at{n.Role, n.State}) {
-	case at{dsp.Consumer, dsp.Requested}:
-		return Waiting{On: "peer", Why: "the provider decides on the request", Next: "an agreement, an offer or a refusal arrives"}
-	case at{dsp.Consumer, dsp.Accepted}:
-		return Waiting{On: "peer", Why: "the provider writes the agreement", Next: "an agreement or a refusal arrives"}
-	case at{dsp.Consumer, dsp.Verified}:
-		return Waiting{On: "peer", Why: "the provider makes the agreement final", Next: "the final word arrives"}
-	case at{dsp.Provider, dsp.Offered}:
-		return Waiting{On: "peer", Why: "the consumer decides on the offer", Next: "an acceptance, a counter-request or a refusal arrives"}
-	case at{dsp.Provider, dsp.Agreed}:
-		return Waiting{On: "peer", Why: "the consumer checks and signs the agreement", Next: "its verification arrives"}
-	}
-	return Waiting{On: "operator", Why: "nothing happens by itself from here", Next: "approve, reject or terminate"}
-}
-
-func (t *Transfer) settleWaiting(now time.Time) {
-	var w Waiting
-	switch {
-	case t.State.Final():
-		t.Waiting, t.Parked = nil, ""
-		return
-	case t.Pending != dsp.None:
-		w = Waiting{On: "peer", Why: fmt.Sprintf("our message that leads to %s is on its way", t.Pending), Next: "it is repeated until the peer acknowledges it"}
-	case t.Parked != "":
-		w = Waiting{On: "operator", Why: t.Parked, Next: "resume or terminate"}
-	case t.State == dsp.Suspended && t.StoppedBy == t.Role:
-		w = Waiting{On: "operator", Why: "suspended here", Next: "resume or terminate"}
-	case t.State == dsp.Suspended:
-		w = Waiting{On: "peer", Why: "suspended by the " + string(t.StoppedBy), Next: "the peer resumes, or either side terminates"}
-	case t.Role == dsp.Consumer && t.State == dsp.Requested:
-		w = Waiting{On: "peer", Why: "the provider decides whether to start", Next: "the data's address or a refusal arrives"}
-	case t.Role == dsp.Consumer:
-		w = Waiting{On: "node", Why: "the data is being fetched", Next: "the file appears when its digest has been checked"}
-	case t.State == dsp.Requested:
-		w = Waiting{On: "operator", Why: "a person starts every transfer (manual.start)", Next: "resume to start it, or terminate"}
-	default:
-		w = Waiting{On: "peer", Why: "the consumer fetches the data", Next: "its receipt of the whole file arrives"}
-	}
-	t.Waiting = since(t.Waiting, w, now)
-}
 
 // Status is an overview of the node: how much there is of everything, and
 // what waits on a person.
@@ -93,17 +16,48 @@ type Status struct {
 	Negotiations map[string]int64 `json:"negotiations"` // by state
 	Agreements   map[string]int64 `json:"agreements"`
 	Transfers    map[string]int64 `json:"transfers"`
-	Tasks        map[string]int64 `json:"tasks"`  // duties, by state: look at overdue first
-	People       map[string]int64 `json:"people"` // let go this year, at most, by kind: see Counters
-	Outbox       map[string]int64 `json:"outbox"` // ready, waiting, failed
+	Arrivals     map[string]int64 `json:"arrivals"` // of what was released here: awaited, or unconfirmed by the deadline
+	Tasks        map[string]int64 `json:"tasks"`    // duties, by state: look at overdue first
+	People       map[string]int64 `json:"people"`   // let go this year, at most, by kind: see Counters
+	Outbox       map[string]int64 `json:"outbox"`   // ready, waiting, failed
 	Log          LogStatus        `json:"log"`
+	Trust        TrustStatus      `json:"trust"`
 	Waiting      []Pending        `json:"waiting"` // the oldest first, at most 100
+}
+
+// TrustStatus says what bears on corridors besides the law.
+type TrustStatus struct {
+	Decides  string      `json:"decides"`  // whether the law alone decides
+	Compacts []string    `json:"compacts"` // each with its version, and whether it is in force
+	Feeds    []FeedState `json:"feeds"`
+	Stops    []InEffect  `json:"stops"`
+}
+
+func (s *Service) trustStatus() TrustStatus {
+	out := TrustStatus{Decides: "the law alone decides", Compacts: []string{}, Feeds: s.Feeds(), Stops: s.Stops()}
+	for _, c := range s.Compacts() {
+		name := fmt.Sprintf("compact %s, version %d", c.ID, c.Version)
+		if !c.InForce {
+			name += " (" + c.Why + ")"
+		}
+		out.Compacts = append(out.Compacts, name)
+	}
+	switch {
+	case s.cfg.RequireCompact:
+		out.Decides = "a compact must open each corridor, and the law must let the flow go"
+	case len(out.Compacts) > 0:
+		out.Decides = "the compacts between their members, and the law; elsewhere the law alone"
+	}
+	return out
 }
 
 // LogStatus is the state of the node's log.
 type LogStatus struct {
 	Origin string `json:"origin"`
 	Size   int64  `json:"size"`
+	// Stopped says why the log is not signed any more, or not yet; the node is
+	// then read-only.
+	Stopped string `json:"stopped,omitempty"`
 }
 
 // Pending is one process that is not finished.
@@ -117,13 +71,16 @@ type Pending struct {
 
 // Status gives the overview.
 func (s *Service) Status(ctx context.Context) (Status, error) {
-	out := Status{DID: s.cfg.Self.DID, Jurisdiction: s.cfg.Self.Jurisdiction, Waiting: []Pending{},
+	out := Status{DID: s.cfg.Self.DID, Jurisdiction: s.cfg.Self.Jurisdiction, Waiting: []Pending{}, Trust: s.trustStatus(),
 		Log: LogStatus{Origin: s.cfg.Ledger.Origin(), Size: s.cfg.Ledger.Size()}}
+	if err := s.cfg.Ledger.Stopped(); err != nil {
+		out.Log.Stopped = err.Error()
+	}
 	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
 		for _, c := range []struct {
 			table string
 			into  *map[string]int64
-		}{{"negotiations", &out.Negotiations}, {"agreements", &out.Agreements}, {"transfers", &out.Transfers}, {"tasks", &out.Tasks}, {"outbox", &out.Outbox}} {
+		}{{"negotiations", &out.Negotiations}, {"agreements", &out.Agreements}, {"transfers", &out.Transfers}, {"arrivals", &out.Arrivals}, {"tasks", &out.Tasks}, {"outbox", &out.Outbox}} {
 			if *c.into, err = byState(ctx, tx, c.table); err != nil {
 				return err
 			}
@@ -198,16 +155,20 @@ func (s *Service) negotiationsIn(ctx context.Context, state dsp.State) (page []N
 		defer rows.Close()
 		for rows.Next() {
 			var doc string
-			var n Negotiation
-			if err := rows.Scan(&doc, &n.version); err != nil {
+			var version int64
+			if err := rows.Scan(&doc, &version); err != nil {
 				return err
 			}
-			if err := unmarshal(doc, &n); err != nil {
+			n, _, err := listedNegotiation(doc, version)
+			if err != nil {
 				return err
 			}
 			page = append(page, n)
 		}
 		return rows.Err()
 	})
+	if err == nil {
+		err = s.retriesOf(ctx, page, nil)
+	}
 	return page, err
 }

@@ -2,13 +2,17 @@ package exchange
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"net/http"
 	"time"
 
 	"corridor"
+	"corridor/internal/catalog"
 	"corridor/internal/dsp"
 	"corridor/internal/identity"
 	"corridor/internal/plane"
+	"corridor/internal/store"
 )
 
 // Service is the plane's authority: what a token opens is decided here, on
@@ -72,36 +76,69 @@ func (s *Service) Grant(ctx context.Context, transfer, token string) (plane.Gran
 	if err := claims.Match(t.PID, t.Agreement, t.Peer); err != nil {
 		return g, err
 	}
-	if t.Role != dsp.Provider {
+	if t.Role != dsp.Provider || t.pushed() {
 		return g, noSuch("transfer", transfer)
 	}
+	return s.grant(ctx, &t)
+}
+
+// grant is what may flow of a transfer now.
+func (s *Service) grant(ctx context.Context, t *Transfer) (plane.Grant, error) {
+	var g plane.Grant
 	if err := t.open(); err != nil {
 		return g, err
 	}
-	a, err := s.Agreement(ctx, t.Agreement)
+	a, d, err := s.standing(ctx, t)
 	if err != nil {
 		return g, err
 	}
-	if a.State != AgreementInForce {
-		return g, corridor.E(corridor.Gone, "the agreement is not in force")
+	if err := s.mayFlow(ctx, t); err != nil {
+		return g, err
 	}
-	signed, err := corridor.DecodeAgreement(a.Signed)
+	body, err := s.signedBody(&a)
 	if err != nil {
 		return g, err
 	}
-	if g.ExpiresAt, err = s.withinTerm(signed.Body); err != nil {
+	if g.ExpiresAt, err = s.withinTerm(body); err != nil {
 		return g, err
 	}
-	if g.Plan, err = planOf(signed.Body); err != nil {
-		return g, err
-	}
-	d, err := s.dataset(ctx, a.Dataset)
-	if err != nil {
+	if g.Plan, err = planOf(body); err != nil {
 		return g, err
 	}
 	g.Agreement, g.Transfer, g.Consumer, g.Key = a.ID, t.PID, t.Peer, a.key
 	g.Source = s.files.Source(d.Source, d.SHA256)
 	return g, nil
+}
+
+// standing reads the agreement that a transfer runs under, if it is in force,
+// and its dataset.
+func (s *Service) standing(ctx context.Context, t *Transfer) (a Agreement, d catalog.Dataset, err error) {
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		if a, err = s.loadAgreement(ctx, tx, t.Agreement); err != nil {
+			return err
+		}
+		if a.State != AgreementInForce {
+			return corridor.E(corridor.Gone, "the agreement is not in force")
+		}
+		d, err = catalog.Get(ctx, tx, a.Dataset)
+		return err
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		err = noSuch("agreement", t.Agreement)
+	}
+	return a, d, err
+}
+
+// signedBody gives what both sides have signed.
+func (s *Service) signedBody(a *Agreement) (corridor.Agreement, error) {
+	if body, known := s.bodies.get(a.ID, a.version); known {
+		return body, nil
+	}
+	signed, err := corridor.DecodeAgreement(a.Signed)
+	if err == nil {
+		s.bodies.put(a.ID, a.version, signed.Body)
+	}
+	return signed.Body, err
 }
 
 // withinTerm checks the agreement's own dates and gives its end.
@@ -132,7 +169,10 @@ func (s *Service) Started(ctx context.Context, transfer string, _ int64) error {
 }
 
 // Progress implements plane.Authority.
-func (s *Service) Progress(transfer string, sent int64) { s.run.note(transfer, sent) }
+func (s *Service) Progress(transfer string, sent int64) {
+	s.run.note(transfer, sent)
+	s.alive(transfer)
+}
 
 // Finished implements plane.Authority: the receipt of the release is durable
 // before the consumer learns the digest, so that no byte is complete on the
@@ -149,11 +189,14 @@ func (s *Service) Finished(ctx context.Context, transfer string, r plane.Result)
 		if err != nil {
 			return err
 		}
+		// Whoever fetches has our start, also where its acknowledgement is still
+		// on its way: the transfer is STARTED.
 		if err := s.countLate(ctx, t, st); err != nil {
 			return err
 		}
 		t.Bytes, t.Rows, t.SHA256 = r.Bytes, r.Rows, r.SHA256
-		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferReleased, State: string(t.State),
+		s.awaitArrival(t)
+		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferReleased, State: string(dsp.Started),
 			Digests: map[string]string{"content": r.SHA256, "agreement": a.Digest}}, note: func(ref corridor.ReceiptRef) { t.Released = &ref }}}
 		return nil
 	})

@@ -46,7 +46,12 @@ func edition(d catalog.Dataset) string {
 	return counter.Edition(d.SHA256, d.Subject.Column, d.Subject.Kind, d.Subject.Sensitive)
 }
 
-func (s *Service) tempDir() string { return filepath.Dir(s.db.Path()) }
+func (s *Service) tempDir() string {
+	if s.cfg.Temp != "" {
+		return s.cfg.Temp
+	}
+	return filepath.Dir(s.db.Path())
+}
 
 // setsOf gives the people of a dataset by kind, under a year's key. They are
 // made when the dataset is published; the first decision of another year makes
@@ -59,16 +64,27 @@ func (s *Service) setsOf(ctx context.Context, d catalog.Dataset, year string) (m
 	if err != nil || len(sets) > 0 {
 		return sets, err
 	}
-	s.people.building.Lock()
-	defer s.people.building.Unlock()
-	if sets, err = s.findSets(ctx, d, year); err != nil || len(sets) > 0 {
-		return sets, err
-	}
-	made, err := s.makeSets(ctx, d, year)
+	err = s.db.Alone(ctx, leasePeople, func(ctx context.Context) error { return s.countSets(ctx, d, year) })
 	if err != nil {
 		return nil, err
 	}
-	err = s.db.Write(ctx, func(tx *store.Tx) error {
+	return s.findSets(ctx, d, year)
+}
+
+// countSets makes the sets of a dataset unless somebody just has. It runs
+// under the lease of the people.
+func (s *Service) countSets(ctx context.Context, d catalog.Dataset, year string) error {
+	if sets, err := s.findSets(ctx, d, year); err != nil || len(sets) > 0 {
+		return err
+	}
+	made, err := s.makeSets(ctx, d, year)
+	if err != nil {
+		return err
+	}
+	return s.db.Write(ctx, func(tx *store.Tx) error {
+		if err := s.db.StillAlone(ctx, tx, leasePeople); err != nil {
+			return err
+		}
 		for i := range made {
 			if err := made[i].Put(ctx, tx); err != nil {
 				return err
@@ -76,10 +92,6 @@ func (s *Service) setsOf(ctx context.Context, d catalog.Dataset, year string) (m
 		}
 		return counter.Tidy(ctx, tx, d.ID, edition(d))
 	})
-	if err != nil {
-		return nil, err
-	}
-	return s.findSets(ctx, d, year)
 }
 
 func (s *Service) findSets(ctx context.Context, d catalog.Dataset, year string) (map[string]counter.Set, error) {
@@ -99,7 +111,7 @@ func (s *Service) findSets(ctx context.Context, d catalog.Dataset, year string) 
 	return out, err
 }
 
-// makeSets reads the source. The caller holds people.building.
+// makeSets reads the source. It runs under the lease of the people.
 func (s *Service) makeSets(ctx context.Context, d catalog.Dataset, year string) ([]counter.Set, error) {
 	kind, err := counter.ParseKind(d.Subject.Kind)
 	if err != nil {

@@ -38,7 +38,7 @@ func checkWords(words map[string]string) error {
 func (s *Service) day(on corridor.Date) (corridor.Date, error) {
 	today := s.today()
 	if on > today {
-		return 0, &corridor.Error{Kind: corridor.Invalid, Where: "on", Msg: fmt.Sprintf("%s is still to come", on), Fix: "say it when it has happened"}
+		return 0, &corridor.Error{Kind: corridor.Invalid, Where: "on", Msg: fmt.Sprintf("%s is still to come: by the clock of the node it is %s", on, today), Fix: "say it when it has happened"}
 	}
 	if on == 0 {
 		return today, nil
@@ -151,7 +151,8 @@ func (s *Service) renewOnce(ctx context.Context, tx *store.Tx, t *Task) error {
 	if len(old) > 0 {
 		return &corridor.Error{Kind: corridor.Conflict, Where: "on", Msg: fmt.Sprintf("%s was done on %s already", t.Obligation, t.Proof.On), Fix: "give the day on which it was done this time"}
 	}
-	return s.beginAnew(ctx, tx, t)
+	_, err = s.beginAnew(ctx, tx, t)
+	return err
 }
 
 // says puts the receipt of an act on a task into a step. The duty, its state

@@ -7,26 +7,20 @@ import (
 	"time"
 
 	"corridor"
+	"corridor/internal/dsp"
 	"corridor/internal/store"
 )
 
-// tasksChanged lets runTasks look at its timer again.
-func (s *Service) tasksChanged() {
-	select {
-	case s.clocks <- struct{}{}:
-	default:
-	}
-}
-
 // runTasks marks what is overdue: at the start what became so while the node
-// was down, then at the beginning of each day on which something does (UTC).
+// was down, then at the beginning of each day on which something does.
 func (s *Service) runTasks(ctx context.Context) error {
-	return s.runTimer(ctx, "the deadlines could not be looked at; it is tried again", s.clocks, s.tasksDue)
+	return s.runTimer(ctx, "the deadlines could not be looked at; it is tried again", s.clocks.wake, s.tasksDue)
 }
 
 // tasksDue marks all whose last day has passed and gives how long it is to
 // the next such day, below zero if none is known.
 func (s *Service) tasksDue(ctx context.Context) (time.Duration, error) {
+	s.clocks.looks()
 	var failed []error
 	var after mark
 	for {
@@ -42,14 +36,18 @@ func (s *Service) tasksDue(ctx context.Context) (time.Duration, error) {
 		if len(list) == maxDue {
 			continue
 		}
-		if err := errors.Join(failed...); err != nil || next == "" {
+		if err := errors.Join(failed...); err != nil {
 			return -1, err
+		}
+		s.clocks.waits(orNever(next))
+		if next == "" {
+			return -1, nil
 		}
 		day, err := corridor.ParseDate(next)
 		if err != nil {
 			return 0, err
 		}
-		return max(0, day.Time().Sub(s.now())), nil
+		return s.untilDay(day), nil
 	}
 }
 
@@ -76,9 +74,12 @@ type mark struct{ day, id string }
 // daysCome lists the rows after one whose day has come, and the next day
 // after today.
 func (s *Service) daysCome(ctx context.Context, come, coming string, after mark) (list []mark, next string, err error) {
-	today := s.today().String()
+	return s.come(ctx, come, coming, s.today().String(), after)
+}
+
+func (s *Service) come(ctx context.Context, come, coming, now string, after mark) (list []mark, next string, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, come, today, after.day, after.id, maxDue)
+		rows, err := tx.Query(ctx, come, now, after.day, after.id, maxDue)
 		if err != nil {
 			return err
 		}
@@ -93,9 +94,39 @@ func (s *Service) daysCome(ctx context.Context, come, coming string, after mark)
 		if err := rows.Err(); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, coming, today).Scan(&next)
+		return tx.QueryRow(ctx, coming, now).Scan(&next)
 	})
 	return list, next, err
+}
+
+// momentsCome does each thing whose moment has come, as come lists them, and
+// gives how long it is to the next, below zero if none is known.
+func (s *Service) momentsCome(ctx context.Context, what, come, coming string, do func(ctx context.Context, id string) error) (time.Duration, error) {
+	var failed []error
+	var after mark
+	for {
+		now := s.now()
+		list, next, err := s.come(ctx, come, coming, dsp.FormatTime(now), after)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", what, err)
+		}
+		for _, after = range list { // one that fails does not hold up the others
+			if err := do(ctx, after.id); err != nil {
+				failed = append(failed, fmt.Errorf("%s: %w", after.id, err))
+			}
+		}
+		if len(list) == maxDue {
+			continue
+		}
+		if err := errors.Join(failed...); err != nil || next == "" {
+			return -1, err
+		}
+		at, err := dsp.ParseTime(next)
+		if err != nil {
+			return 0, corridor.E(corridor.Internal, "%s: %w", what, err)
+		}
+		return max(at.Sub(now), 0), nil
+	}
 }
 
 // markPassed says once, in the log and the record, that a task is overdue, or

@@ -21,13 +21,17 @@ func (s *Service) keepTasks(ctx context.Context, tx *store.Tx, st *step) error {
 	}
 	st.clocks = len(st.tasks) > 0
 	if a := st.agr; a != nil && a.State == AgreementInForce && st.neg != nil {
-		st.clocks = true
-		if err := s.openTasks(ctx, tx, a, st.neg); err != nil {
+		opened, err := s.openTasks(ctx, tx, a, st.neg)
+		if err != nil {
 			return err
 		}
+		if !st.clocks && st.inside == nil {
+			st.alarm = firstAlarm(opened)
+		}
+		st.clocks = true
 	}
 	if st.tr != nil && st.letsGo() {
-		st.clocks = true
+		st.clocks, st.alarm = true, ""
 		return s.transferMoves(ctx, tx, st.tr)
 	}
 	return nil
@@ -45,37 +49,42 @@ func (st *step) letsGo() bool {
 }
 
 // openTasks gives an agreement its tasks, once. For an agreement of before
-// there were tasks, the transfers that it has had count too.
-func (s *Service) openTasks(ctx context.Context, tx *store.Tx, a *Agreement, n *Negotiation) error {
+// there were tasks, the transfers that it has had count too. It gives the new
+// tasks.
+func (s *Service) openTasks(ctx context.Context, tx *store.Tx, a *Agreement, n *Negotiation) ([]*Task, error) {
 	if _, known, err := loadDuties(ctx, tx, a.ID); err != nil || known {
-		return err
+		return nil, err
 	}
 	var sides []corridor.Decision
 	for _, d := range []*SidedDecision{n.Own, n.Theirs} {
 		if d == nil {
 			continue
 		}
-		st, err := d.Signed.Decode()
+		st, err := d.decode()
 		if err != nil {
-			return fmt.Errorf("duties of %s: %w", a.ID, err)
+			return nil, fmt.Errorf("duties of %s: %w", a.ID, err)
 		}
 		sides = append(sides, st.Decision)
 	}
-	duties := ourDuties(a.Role, sides...)
-	if err := putDuties(ctx, tx, a.ID, duties); err != nil {
-		return err
-	}
-	past, err := transfersBefore(ctx, tx, a.ID)
+	owed, err := s.owedByApprovals(n.current())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	events := append(past, law.Event{ID: law.AtAgreement, On: corridor.DateOf(a.Created)})
+	duties := ourDuties(a.Role, append(sides, owed)...)
+	if err := putDuties(ctx, tx, a.ID, duties); err != nil {
+		return nil, err
+	}
+	past, err := s.transfersBefore(ctx, tx, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	events := append(past, law.Event{ID: law.AtAgreement, On: s.dayOf(a.Created)})
 	return s.addTasks(ctx, tx, a, s.cfg.Law.Tasks(duties, events), evidenceAt(a, n))
 }
 
-// addTasks writes new tasks. What evidence was given for with the agreement is
-// done.
-func (s *Service) addTasks(ctx context.Context, tx *store.Tx, a *Agreement, list []law.Task, have map[string]corridor.Evidence) error {
+// addTasks writes new tasks and gives them. What evidence was given for with
+// the agreement is done.
+func (s *Service) addTasks(ctx context.Context, tx *store.Tx, a *Agreement, list []law.Task, have map[string]corridor.Evidence) ([]*Task, error) {
 	var tasks, renewed []*Task
 	for _, x := range list {
 		t := newTask(a.ID, x)
@@ -88,14 +97,26 @@ func (s *Service) addTasks(ctx context.Context, tx *store.Tx, a *Agreement, list
 		}
 	}
 	if err := s.putTasks(ctx, tx, tasks...); err != nil {
-		return err
+		return nil, err
 	}
 	for _, t := range renewed {
-		if err := s.beginAnew(ctx, tx, t); err != nil {
-			return err
+		next, err := s.beginAnew(ctx, tx, t)
+		if err != nil {
+			return nil, err
 		}
+		tasks = append(tasks, next...)
 	}
-	return nil
+	return tasks, nil
+}
+
+// firstAlarm is the earliest day on which the node has to look at one of
+// these, or never.
+func firstAlarm(list []*Task) string {
+	first := never
+	for _, t := range list {
+		first = min(first, orNever(t.alarm()))
+	}
+	return first
 }
 
 func newTask(agreement string, x law.Task) Task {
@@ -108,14 +129,14 @@ func newTask(agreement string, x law.Task) Task {
 
 // beginAnew begins a task that comes back once it is done: from the day on which
 // it was.
-func (s *Service) beginAnew(ctx context.Context, tx *store.Tx, done *Task) error {
+func (s *Service) beginAnew(ctx context.Context, tx *store.Tx, done *Task) ([]*Task, error) {
 	from := done.Proof.On
 	if from == 0 {
 		from = s.today()
 	}
 	duties, _, err := loadDuties(ctx, tx, done.Agreement)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, x := range s.cfg.Law.Tasks(duties, []law.Event{{ID: done.Event, On: from}}) {
 		if x.Obligation != done.Obligation {
@@ -124,20 +145,22 @@ func (s *Service) beginAnew(ctx context.Context, tx *store.Tx, done *Task) error
 		x.Ref = from.String()
 		next := newTask(done.Agreement, x)
 		next.Given = true
-		return s.putTasks(ctx, tx, &next)
+		return []*Task{&next}, s.putTasks(ctx, tx, &next)
 	}
-	return nil // the law has stopped asking for it
+	return nil, nil // the law has stopped asking for it
 }
 
 // evidenceAt is what was shown when an agreement was made, by both sides.
 func evidenceAt(a *Agreement, n *Negotiation) map[string]corridor.Evidence {
-	have := merged(n.Evidence)
+	have := n.proofs()
 	var signed struct { // as far as it matters here: it was checked when it was made
 		Body struct {
 			Evidence []corridor.Evidence `json:"evidence"`
 		} `json:"body"`
 	}
-	if err := json.Unmarshal(a.Signed, &signed); err != nil {
+	if a.made {
+		signed.Body.Evidence = a.evidence
+	} else if err := json.Unmarshal(a.Signed, &signed); err != nil {
 		return have
 	}
 	for _, e := range signed.Body.Evidence {
@@ -150,7 +173,7 @@ func evidenceAt(a *Agreement, n *Negotiation) map[string]corridor.Evidence {
 
 // transfersBefore lists the transfers that have let data go under an
 // agreement, the first thousand.
-func transfersBefore(ctx context.Context, tx *store.Tx, agreement string) ([]law.Event, error) {
+func (s *Service) transfersBefore(ctx context.Context, tx *store.Tx, agreement string) ([]law.Event, error) {
 	const most = 1000
 	rows, err := tx.Query(ctx, `SELECT doc FROM transfers WHERE agreement = ? AND state IN ('STARTED', 'SUSPENDED', 'COMPLETED') ORDER BY pid LIMIT ?`, agreement, most)
 	if err != nil {
@@ -167,7 +190,7 @@ func transfersBefore(ctx context.Context, tx *store.Tx, agreement string) ([]law
 		if err := unmarshal(doc, &t); err != nil {
 			return nil, err
 		}
-		out = append(out, law.Event{ID: law.AtTransfer, On: corridor.DateOf(t.Created), Ref: t.PID})
+		out = append(out, law.Event{ID: law.AtTransfer, On: s.dayOf(t.Created), Ref: t.PID})
 	}
 	return out, rows.Err()
 }
@@ -249,7 +272,7 @@ func (s *Service) dutiesNow(ctx context.Context, tx *store.Tx, a *Agreement, n *
 	if a.State != AgreementInForce && a.State != AgreementSuspended {
 		return nil
 	}
-	if err := s.openTasks(ctx, tx, a, n); err != nil {
+	if _, err := s.openTasks(ctx, tx, a, n); err != nil {
 		return err
 	}
 	if !own.Outcome.Permits() && own.Outcome != corridor.NeedsApproval { // it says what forbids, not what is owed
@@ -257,17 +280,21 @@ func (s *Service) dutiesNow(ctx context.Context, tx *store.Tx, a *Agreement, n *
 	}
 	sides := []corridor.Decision{own}
 	if n.Theirs != nil {
-		theirs, err := n.Theirs.Signed.Decode()
+		theirs, err := n.Theirs.decode()
 		if err != nil {
 			return fmt.Errorf("duties of %s: %w", a.ID, err)
 		}
 		sides = append(sides, theirs.Decision)
 	}
-	duties := ourDuties(a.Role, sides...)
+	owed, err := s.owedByApprovals(n.current())
+	if err != nil {
+		return err
+	}
+	duties := ourDuties(a.Role, append(sides, owed)...)
 	if err := putDuties(ctx, tx, a.ID, duties); err != nil {
 		return err
 	}
-	list := s.cfg.Law.Tasks(duties, []law.Event{{ID: law.AtAgreement, On: corridor.DateOf(a.Created)}})
+	list := s.cfg.Law.Tasks(duties, []law.Event{{ID: law.AtAgreement, On: s.dayOf(a.Created)}})
 	if err := s.recount(ctx, tx, a.ID, duties, list); err != nil {
 		return err
 	}
@@ -275,7 +302,8 @@ func (s *Service) dutiesNow(ctx context.Context, tx *store.Tx, a *Agreement, n *
 	if err != nil {
 		return err
 	}
-	return s.addTasks(ctx, tx, a, fresh, evidenceAt(a, n))
+	_, err = s.addTasks(ctx, tx, a, fresh, evidenceAt(a, n))
+	return err
 }
 
 // notYetThere picks the tasks that an agreement does not have.

@@ -13,10 +13,18 @@ import (
 	"corridor/internal/store"
 )
 
-// Transfer asks the provider for the data of an agreement. Our own law is
-// asked again first.
+// Transfer asks the provider for the data of an agreement, to be fetched.
 func (s *Service) Transfer(ctx context.Context, agreement string) (Transfer, error) {
+	return s.TransferIn(ctx, agreement, catalog.FormatPull)
+}
+
+// TransferIn asks the provider for the data of an agreement in a format: to be
+// fetched, or to be pushed to us. Our own law is asked again first.
+func (s *Service) TransferIn(ctx context.Context, agreement, format string) (Transfer, error) {
 	var t Transfer
+	if format != catalog.FormatPull && format != catalog.FormatPush {
+		return t, wrongFormat(format)
+	}
 	a, err := s.Agreement(ctx, agreement)
 	if err != nil {
 		return t, err
@@ -28,7 +36,7 @@ func (s *Service) Transfer(ctx context.Context, agreement string) (Transfer, err
 		return t, err
 	}
 	t = Transfer{PID: newID(), Role: dsp.Consumer, Peer: a.Peer, Callback: a.Callback, Agreement: a.ID, Negotiation: a.Negotiation,
-		Dataset: a.Dataset, Format: catalog.FormatPull, Created: s.now().UTC()}
+		Dataset: a.Dataset, Format: format, Plain: a.DecidedBy != "", Created: s.now().UTC()}
 	st := &step{tr: &t}
 	refused, err := s.importStill(ctx, a)
 	if err != nil {
@@ -38,11 +46,25 @@ func (s *Service) Transfer(ctx context.Context, agreement string) (Transfer, err
 		s.refuseTransfer(&t, refused, st)
 		return t, errors.Join(s.commit(ctx, st), refused)
 	}
-	if t.dest, err = s.destination(ctx, a, t.PID); err != nil {
+	// Who else begins the first transfer of the agreement at this moment, here
+	// or on another node, takes a name that has the transfer's own in it.
+	_, release, alone, err := s.db.Claim(ctx, leaseName+a.ID)
+	if err != nil {
+		return t, err
+	}
+	if alone {
+		defer release() // when the transfer is on record
+	}
+	if t.dest, err = s.destination(ctx, a, t.PID, alone); err != nil {
 		return t, err
 	}
 	st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferRequested, State: string(dsp.Requested), Digests: map[string]string{"agreement": a.Digest}}}}
 	m := &dsp.TransferRequestMessage{ConsumerPid: t.PID, AgreementID: a.ID, Format: t.Format, CallbackAddress: s.cfg.Base}
+	if t.pushed() {
+		if m.DataAddress, err = s.sinkAddress(&t); err != nil {
+			return t, err
+		}
+	}
 	st.say(m, &m.Extensions, dsp.Provider, dsp.Requested)
 	return t, s.commit(ctx, st)
 }
@@ -52,13 +74,23 @@ func (s *Service) importStill(ctx context.Context, a Agreement) (refused, err er
 	if err != nil {
 		return nil, err
 	}
+	var used int64
+	err = s.db.Read(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(ctx, `SELECT COUNT(*) FROM transfers WHERE agreement = ? AND role = 'consumer' AND state <> 'TERMINATED'`, a.ID).Scan(&used)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count transfers: %w", err)
+	}
+	if refused := s.approvalsHold(&n, s.cfg.Self, used); refused != nil {
+		return refused, nil
+	}
 	return s.redecide(ctx, &n)
 }
 
 // TransferRequested takes a consumer's request for data. The law is asked
 // again: time, counters and rules have moved since the agreement.
 func (s *Service) TransferRequested(ctx context.Context, c identity.Caller, m *dsp.TransferRequestMessage) (*dsp.TransferProcess, error) {
-	name, _, err := nameOf(m, m.Extensions)
+	name, err := nameOfOpening(c, m, m.Extensions)
 	if err != nil {
 		return nil, err
 	}
@@ -77,10 +109,17 @@ func (s *Service) TransferRequested(ctx context.Context, c identity.Caller, m *d
 			return err
 		}
 		t := Transfer{PID: newID(), PeerPID: m.ConsumerPid, Role: dsp.Provider, Peer: c.DID, Callback: m.CallbackAddress, Agreement: a.ID,
-			Negotiation: a.Negotiation, Dataset: a.Dataset, State: dsp.Requested, Format: m.Format, Created: s.now().UTC()}
-		st := &step{tr: &t, taken: name, heard: refsIn(m.Extensions)}
+			Negotiation: a.Negotiation, Dataset: a.Dataset, State: dsp.Requested, Format: m.Format, Plain: a.DecidedBy != "", Created: s.now().UTC()}
+		if t.pushed() {
+			t.address = m.DataAddress
+		}
+		st := &step{tr: &t, taken: name, use: c.Use, heard: refsIn(m.Extensions)}
 		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferRequested, State: string(t.State), Digests: map[string]string{"agreement": a.Digest}, PeerRefs: st.heard}}}
-		if err := s.begin(ctx, c.Peer.Participant, a, &t, s.cfg.Manual.Start, st); err != nil {
+		d, err := s.dataset(ctx, a.Dataset)
+		if err != nil {
+			return err
+		}
+		if err := s.begin(ctx, c.Peer.Participant, a, &t, s.held(StepStart, c.Peer, &d), st); err != nil {
 			return err
 		}
 		if err := s.commit(ctx, st); err != nil {
@@ -103,26 +142,39 @@ func (s *Service) checkRequest(ctx context.Context, c identity.Caller, a Agreeme
 	if err := a.inForce(); err != nil {
 		return err
 	}
-	if m.Format != catalog.FormatPull {
-		return wrongField("format", m.Format, catalog.FormatPull)
+	if (a.DecidedBy != "") != (c.Peer.Plain != nil) {
+		return turnedOver(c.DID)
 	}
-	if m.DataAddress != nil {
-		return &corridor.Error{Kind: corridor.Invalid, Where: "dataAddress", Msg: "belongs to a push, which this gateway does not do", Fix: "leave it out and fetch"}
+	if err := s.checkCallback(ctx, c, m.CallbackAddress); err != nil {
+		return err
 	}
-	return s.checkCallback(ctx, c, m.CallbackAddress)
+	switch {
+	case m.Format == catalog.FormatPush:
+		return s.checkSink(ctx, m)
+	case m.Format != catalog.FormatPull:
+		return wrongFormat(m.Format)
+	case m.DataAddress != nil:
+		return &corridor.Error{Kind: corridor.Invalid, Where: "dataAddress", Msg: "belongs to a push", Fix: "leave it out and fetch, or ask for " + catalog.FormatPush}
+	}
+	return nil
+}
+
+func wrongFormat(got string) error {
+	return &corridor.Error{Kind: corridor.Invalid, Where: "format", Msg: fmt.Sprintf("%q is not a way in which this gateway moves data", clip(got)),
+		Fix: "use " + catalog.FormatPull + " or " + catalog.FormatPush}
 }
 
 // begin decides whether a transfer may start now, and puts the start, the
 // refusal or the wait into the step.
-func (s *Service) begin(ctx context.Context, peer corridor.Participant, a Agreement, t *Transfer, hold bool, st *step) error {
+func (s *Service) begin(ctx context.Context, peer corridor.Participant, a Agreement, t *Transfer, held string, st *step) error {
 	refused, err := s.exportStill(ctx, peer, a, t, st)
 	switch {
 	case err != nil:
 		return err
 	case refused != nil:
 		s.refuseTransfer(t, refused, st)
-	case hold:
-		t.Parked = "a person starts every transfer (manual.start)"
+	case held != "":
+		t.Parked = held
 	default:
 		return s.sayStart(t, st)
 	}
@@ -140,6 +192,9 @@ func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a 
 	if err != nil {
 		return nil, err
 	}
+	if _, refused := s.passageOf(d, peer); refused != nil {
+		return refused, nil
+	}
 	terms, err := readTerms(n.Offer.Policy)
 	if err != nil {
 		return err, nil
@@ -151,13 +206,19 @@ func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a 
 	if err != nil {
 		return nil, fmt.Errorf("count transfers: %w", err)
 	}
-	if refused := terms.check(n.Purpose, peer.Jurisdiction, s.now(), used); refused != nil {
+	if refused := s.approvalsHold(&n, peer, used); refused != nil {
+		return refused, nil
+	}
+	if refused := terms.still(useOf(&n, peer, s.now(), used), n.Permission); refused != nil {
 		return refused, nil
 	}
 	if st.people, err = s.reckon(ctx, d); err != nil {
 		return nil, err
 	}
-	_, refused, err = s.exportNow(peer, &n, d, st.people)
+	if _, refused, err = s.exportNow(peer, &n, d, st.people); err != nil || refused != nil {
+		return refused, err
+	}
+	_, refused, err = s.insteadNow(&n)
 	return refused, err
 }
 
@@ -175,7 +236,7 @@ func (s *Service) refuseTransfer(t *Transfer, cause error, st *step) {
 // the message is sent.
 func (s *Service) sayStart(t *Transfer, st *step) error {
 	m := &dsp.TransferStartMessage{Pids: t.pids()}
-	if t.Role == dsp.Provider {
+	if t.Role == dsp.Provider && !t.pushed() {
 		var err error
 		if m.DataAddress, err = s.dataAddress(t); err != nil {
 			return err
@@ -206,7 +267,7 @@ func (t *Transfer) pids() dsp.Pids {
 }
 
 func (t *Transfer) view() *dsp.TransferProcess {
-	return &dsp.TransferProcess{Pids: t.pids(), State: t.State}
+	return &dsp.TransferProcess{Pids: t.pids(), State: begun(t.State, t.Pending)}
 }
 
 // settle takes the acknowledgement of our message into the record.
@@ -216,7 +277,7 @@ func (t *Transfer) settle() {
 
 func (s *Service) knownTransfer(ctx context.Context, c identity.Caller, theirs, name string) (t Transfer, repeat bool, err error) {
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		t, err = loadTransfer(ctx, tx, `peer = ? AND role = 'provider' AND peer_pid = ?`, c.DID, theirs)
+		t, err = s.loadTransfer(ctx, tx, `peer = ? AND role = 'provider' AND peer_pid = ? AND peer_pid <> ''`, c.DID, theirs)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -244,7 +305,7 @@ func (s *Service) hearTransfer(ctx context.Context, c identity.Caller, pid strin
 		var t Transfer
 		var repeat bool
 		err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-			t, err = loadTransfer(ctx, tx, `pid = ?`, pid)
+			t, err = s.loadTransfer(ctx, tx, `pid = ?`, pid)
 			if errors.Is(err, sql.ErrNoRows) || err == nil && t.Peer != c.DID {
 				return noSuch("transfer", pid)
 			}
@@ -257,11 +318,11 @@ func (s *Service) hearTransfer(ctx context.Context, c identity.Caller, pid strin
 		if err != nil {
 			return err
 		}
-		if !repeat {
+		if !repeat && !t.toldAgain(m) {
 			if err := t.advance(m); err != nil {
 				return err
 			}
-			st := &step{tr: &t, taken: name, heard: refsIn(ext)}
+			st := &step{tr: &t, taken: name, use: c.Use, heard: refsIn(ext)}
 			if err := act(&t, st); err != nil {
 				return err
 			}
@@ -277,16 +338,9 @@ func (s *Service) hearTransfer(ctx context.Context, c identity.Caller, pid strin
 
 // advance moves the record as the state table says. See Negotiation.advance.
 func (t *Transfer) advance(m dsp.Process) error {
-	provider, consumer := m.PIDs()
-	ours, theirs := provider, consumer
-	if t.Role == dsp.Consumer {
-		ours, theirs = consumer, provider
-	}
-	if ours != t.PID {
-		return wrongField("pid", ours, t.PID)
-	}
-	if t.PeerPID != "" && theirs != t.PeerPID {
-		return wrongField("pid of the peer", theirs, t.PeerPID)
+	theirs, err := pidsOf(m, t.Role, t.PID, t.PeerPID)
+	if err != nil {
+		return err
 	}
 	next, err := dsp.NextTransfer(t.Role, t.State, m.Type(), t.Role.Other())
 	if err != nil && t.Pending != dsp.None {
@@ -295,8 +349,17 @@ func (t *Transfer) advance(m dsp.Process) error {
 			err = nil
 		}
 	}
+	if err != nil && t.startedAnew(m) {
+		next, err = t.State, nil
+	}
 	if err != nil {
 		return err
+	}
+	if m.Type() == dsp.TypeSuspension && t.Pending == dsp.Completed {
+		// Our word that all is complete may have been there before the peer's
+		// suspension, which then is of no more effect: it is still repeated.
+		t.State, t.Parked = next, ""
+		return nil
 	}
 	t.State, t.PeerPID, t.Pending, t.PendingName, t.Parked = next, theirs, dsp.None, "", ""
 	return nil
@@ -313,15 +376,20 @@ func (s *Service) TransferStarted(ctx context.Context, c identity.Caller, pid st
 		if a, err := s.Agreement(ctx, t.Agreement); err != nil || a.State == AgreementSuspended {
 			return orElse(err, a.inForce())
 		}
+		t.StoppedBy = ""
+		if t.pushed() { // it comes by itself: see Receive
+			return nil
+		}
 		if m.DataAddress != nil {
-			if err := s.guard(ctx, m.DataAddress.Endpoint); err != nil {
-				return &corridor.Error{Kind: corridor.Invalid, Where: "dataAddress.endpoint", Msg: "cannot be called", Err: err}
-			}
 			t.address = m.DataAddress
 		}
-		t.StoppedBy = ""
-		if s.cfg.Manual.Fetch {
+		if t.Parked = s.held(StepFetch, c.Peer, nil); t.Parked != "" { // the guard stands before the fetch itself
 			return nil
+		}
+		if m.DataAddress != nil {
+			if err := s.guard(ctx, m.DataAddress.URL()); err != nil {
+				return &corridor.Error{Kind: corridor.Invalid, Where: "dataAddress.endpoint", Msg: "cannot be called", Err: err}
+			}
 		}
 		st.after = append(st.after, func() { s.run.wanted(t.PID) })
 		return nil
@@ -340,14 +408,26 @@ func (s *Service) resumedByConsumer(ctx context.Context, c identity.Caller, t *T
 	if err == nil {
 		err = refused
 	}
+	if err != nil {
+		return err
+	}
 	t.StoppedBy = ""
-	return err
+	switch {
+	case t.pushed():
+		st.after = append(st.after, func() { s.run.wanted(t.PID) })
+	case t.Plain: // it has no other way to a new token than a start of ours
+		return s.sayStart(t, st)
+	}
+	return nil
 }
 
 // TransferCompleted takes the word that all has arrived, with the place of
 // the consumer's receipt, and acknowledges it in our log.
 func (s *Service) TransferCompleted(ctx context.Context, c identity.Caller, pid string, m *dsp.TransferCompletionMessage) (*dsp.TransferProcess, error) {
 	return s.hearTransfer(ctx, c, pid, m, m.Extensions, func(t *Transfer, st *step) error {
+		if t.Role == dsp.Consumer {
+			return t.completed(st)
+		}
 		digests := map[string]string{}
 		if t.SHA256 != "" {
 			digests["content"] = t.SHA256
@@ -355,7 +435,7 @@ func (s *Service) TransferCompleted(ctx context.Context, c identity.Caller, pid 
 		if n := len(st.heard); n > 0 {
 			t.Received = &st.heard[n-1]
 		}
-		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferAcknowledged, State: string(t.State), Digests: digests, PeerRefs: st.heard},
+		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferAcknowledged, State: string(t.State), Digests: t.late(digests), PeerRefs: st.heard},
 			note: func(ref corridor.ReceiptRef) { t.Acknowledged = &ref }}}
 		st.after = append(st.after, func() { s.run.stop(t.PID); s.learn(t.Agreement) })
 		return nil
@@ -431,7 +511,12 @@ func (s *Service) Resume(ctx context.Context, pid string) (Transfer, error) {
 		if t.Pending != dsp.None {
 			return onItsWay(pid, t.Pending)
 		}
-		if t.Role == dsp.Consumer && t.State == dsp.Started && t.File == "" { // manual.fetch, or a fetch that gave up
+		if t.Role == dsp.Consumer && t.State == dsp.Started && (t.File == "" || !t.pushed()) { // manual.fetch, or a fetch that gave up, also after the file was here
+			t.Parked, t.wanted = "", true
+			st.after = append(st.after, func() { s.run.wanted(t.PID) })
+			return nil
+		}
+		if t.Role == dsp.Provider && t.State == dsp.Started && t.pushed() { // a push that gave up
 			t.Parked = ""
 			st.after = append(st.after, func() { s.run.wanted(t.PID) })
 			return nil
@@ -439,42 +524,74 @@ func (s *Service) Resume(ctx context.Context, pid string) (Transfer, error) {
 		if _, err := dsp.NextTransfer(t.Role, t.State, dsp.TypeTransferStart, t.Role); err != nil {
 			return err
 		}
-		a, err := s.Agreement(ctx, t.Agreement)
-		if err == nil {
-			err = a.inForce()
-		}
-		if err != nil {
-			return err
-		}
-		if t.Role == dsp.Consumer {
-			if t.StoppedBy == dsp.Provider {
-				return &corridor.Error{Kind: corridor.Conflict, Msg: "the provider suspended this transfer, and only the provider resumes it"}
-			}
-			return s.sayStart(t, st)
-		}
-		peer, err := s.cfg.Directory.Lookup(ctx, t.Peer)
-		if err != nil {
-			return err
-		}
-		return s.begin(ctx, peer.Participant, a, t, false, st)
+		return s.restart(ctx, t, st)
 	})
+}
+
+// restart asks the law and puts the start of a transfer into the step: its
+// first one, or one after a suspension.
+func (s *Service) restart(ctx context.Context, t *Transfer, st *step) error {
+	a, err := s.Agreement(ctx, t.Agreement)
+	if err == nil {
+		err = a.inForce()
+	}
+	if err != nil {
+		return err
+	}
+	if t.Role == dsp.Consumer {
+		if t.StoppedBy == dsp.Provider {
+			return &corridor.Error{Kind: corridor.Conflict, Msg: "the provider suspended this transfer, and only the provider resumes it"}
+		}
+		if err := s.mayCross(ctx, t.Role, t.Peer, t.Dataset, t.Negotiation); err != nil {
+			return err
+		}
+		return s.sayStart(t, st)
+	}
+	peer, err := s.cfg.Directory.Lookup(ctx, t.Peer)
+	if err != nil {
+		return err
+	}
+	return s.begin(ctx, peer.Participant, a, t, "", st)
 }
 
 // TerminateTransfer ends a transfer from this side.
 func (s *Service) TerminateTransfer(ctx context.Context, pid, reason string) (Transfer, error) {
 	return s.actTransfer(ctx, pid, func(t *Transfer, st *step) error {
-		if t.State != dsp.None {
-			if _, err := dsp.NextTransfer(t.Role, t.State, dsp.TypeTermination, t.Role); err != nil {
-				return err
-			}
-		}
-		t.State, t.Code, t.Reason, t.Pending, t.PendingName, t.Parked = dsp.Terminated, "", reasons(reason), dsp.None, "", ""
-		s.stopped(t, corridor.ReceiptTransferTerminated, st)
-		if t.PeerPID != "" {
-			s.sayStop(t, dsp.Terminated, st)
-		}
-		return nil
+		return s.terminateTransfer(t, st, "", reasons(reason))
 	})
+}
+
+// terminateTransfer puts into a step that a transfer is ended from this side.
+func (s *Service) terminateTransfer(t *Transfer, st *step, code string, why []string) error {
+	if t.State != dsp.None {
+		if _, err := dsp.NextTransfer(t.Role, t.State, dsp.TypeTermination, t.Role); err != nil {
+			return err
+		}
+	}
+	if t.Pending.Final() { // the peer may have the last word of it already
+		return onItsWay(t.PID, t.Pending)
+	}
+	if t.PeerPID != "" || t.Pending == dsp.None { // else the peer may have our request: see toldOfStop
+		t.PendingName = ""
+	}
+	t.State, t.Code, t.Reason, t.Pending, t.Parked = dsp.Terminated, code, why, dsp.None, ""
+	s.stopped(t, corridor.ReceiptTransferTerminated, st)
+	if t.PeerPID != "" {
+		s.sayStop(t, dsp.Terminated, st)
+	}
+	return nil
+}
+
+// toldOfStop goes on with a transfer that was ended here before the peer had
+// named it. See toldOfEnd.
+func (s *Service) toldOfStop(t *Transfer, reply *dsp.Reply, st *step) {
+	t.PendingName = ""
+	if p, err := reply.Transfer(); err == nil {
+		t.PeerPID = theirs(p.Pids, t.Role)
+	}
+	if t.PeerPID != "" {
+		s.sayStop(t, dsp.Terminated, st)
+	}
 }
 
 func (s *Service) actTransfer(ctx context.Context, pid string, do func(*Transfer, *step) error) (Transfer, error) {
@@ -498,8 +615,16 @@ func (s *Service) TransferState(ctx context.Context, c identity.Caller, pid stri
 	if err != nil {
 		return nil, err
 	}
-	if t.Peer != c.DID {
+	if t.Peer != c.DID || begun(t.State, t.Pending) == dsp.None {
 		return nil, noSuch("transfer", pid)
+	}
+	if t.PeerPID == "" { // see NegotiationState
+		ctx, cancel := context.WithTimeout(ctx, settleTime)
+		defer cancel()
+		t, err = s.AwaitTransfer(ctx, pid, func(t Transfer) bool { return t.PeerPID != "" || t.State.Final() })
+		if err != nil || t.PeerPID == "" {
+			return nil, onItsWay(pid, t.Pending)
+		}
 	}
 	return t.view(), nil
 }

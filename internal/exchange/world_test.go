@@ -22,6 +22,7 @@ import (
 	"corridor/internal/ledger"
 	"corridor/internal/server"
 	"corridor/internal/store"
+	"corridor/internal/store/storetest"
 	"corridor/packs"
 )
 
@@ -31,24 +32,33 @@ var library = sync.OnceValues(func() (*law.Library, error) { return law.Load(pac
 // node is a whole gateway in this process: real keys, real SQLite file, real
 // HTTP on loopback. It can be stopped and started again on the same place.
 type node struct {
-	t       testing.TB
-	name    string
-	dir     string
-	suite   string
-	who     corridor.Participant
-	addr    string
-	peers   *identity.Peers
-	manual  exchange.Manual
-	now     func() time.Time
-	wrap    func(http.Handler) http.Handler           // what the network does to inbound requests
-	via     func(http.RoundTripper) http.RoundTripper // and to outbound ones
-	private bool                                      // may call loopback addresses
-	admin   string
-	law     *law.Library  // nil: that of every pack in the tree
-	retry   time.Duration // how long messages are repeated; 0: the default
-	life    time.Duration // of data-plane tokens; 0: the default
+	t              testing.TB
+	name           string
+	dir            string
+	place          string // of the database
+	suite          string
+	who            corridor.Participant
+	addr           string
+	peers          *identity.Peers
+	manual         exchange.Manual
+	now            func() time.Time
+	logNow         func() time.Time                          // of its log; nil: that of the machine
+	wrap           func(http.Handler) http.Handler           // what the network does to inbound requests
+	via            func(http.RoundTripper) http.RoundTripper // and to outbound ones
+	private        bool                                      // may call loopback addresses
+	admin          string
+	law            *law.Library // nil: that of every pack in the tree
+	requireCompact bool
+	ringed         bool          // its keys can be changed
+	retry          time.Duration // how long messages are repeated; 0: the default
+	life           time.Duration // of data-plane tokens; 0: the default
+	credentials    exchange.Credentials
+	confirm        time.Duration // in which an arrival is confirmed; 0: the default
+	verifies       []string      // suites of peers' signatures; nil: all
+	trust          string        // suite of its trust service; empty: none
 
 	keys *identity.Keys
+	ring *identity.Ring
 	db   *store.DB
 	log  *ledger.Log
 	x    *exchange.Service
@@ -68,7 +78,7 @@ func newNode(t testing.TB, name, country, suite string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{t: t, name: name, dir: t.TempDir(), suite: suite, addr: addr, private: true, admin: "0123456789abcdef0123456789abcdef", now: time.Now,
+	n := &node{t: t, name: name, dir: t.TempDir(), place: storetest.Place(t), suite: suite, addr: addr, private: true, admin: "0123456789abcdef0123456789abcdef", now: time.Now,
 		who: corridor.Participant{DID: did, Name: name, Jurisdiction: country, Type: "private", Traits: []string{}, Flags: []string{}}}
 	if n.peers, err = identity.NewPeers(nil); err != nil {
 		t.Fatal(err)
@@ -105,10 +115,19 @@ func (n *node) open() (err error) {
 	if n.keys, err = identity.OpenKeys(filepath.Join(n.dir, "keys"), n.who.DID, n.suite); err != nil {
 		return err
 	}
-	if n.db, err = store.Open(ctx, filepath.Join(n.dir, "node.db"), migrations()...); err != nil {
+	n.keys.Verifies = n.verifies
+	if n.trust != "" {
+		if err = n.keys.OpenTrust(filepath.Join(n.dir, "keys"), n.trust); err != nil {
+			return err
+		}
+	}
+	if n.db, err = store.Open(ctx, n.place, migrations()...); err != nil {
 		return err
 	}
-	undo = append(undo, func() { n.db.Close() })
+	undo = append(undo, func() {
+		n.checkPlans()
+		n.db.Close()
+	})
 	handler, err := n.wire(ctx)
 	if err != nil {
 		return err
@@ -160,12 +179,19 @@ func (n *node) wire(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.log, err = ledger.Open(ctx, n.db, ledger.Config{Origin: origin, Signer: signer, VKey: vkey, Issuer: n.who.DID}); err != nil {
+	if n.log, err = ledger.Open(ctx, n.db, ledger.Config{Origin: origin, Signer: signer, VKey: vkey, Issuer: n.who.DID, Now: n.logNow}); err != nil {
 		return nil, err
 	}
 	n.http = identity.GuardedClient(n.private)
 	if n.via != nil {
 		n.http.Transport = n.via(n.http.Transport)
+	}
+	var keys func() ([]exchange.KeyInUse, error)
+	if n.ringed {
+		if n.ring, err = n.keys.OpenRing(filepath.Join(n.dir, "keys"), n.now); err != nil {
+			return nil, err
+		}
+		keys = n.keysInUse
 	}
 	did := n.keys.Document(n.base(), n.url())
 	resolver := identity.NewResolver(identity.ResolverConfig{HTTP: identity.GuardedClient(true), Static: []identity.Document{did}})
@@ -185,14 +211,22 @@ func (n *node) wire(ctx context.Context) (http.Handler, error) {
 		lib = n.law
 	}
 	n.x, err = exchange.New(exchange.Config{
-		Self: n.who, Base: n.base(), DataBase: n.url() + "/data", Inbox: filepath.Join(n.dir, "inbox"),
-		DB: n.db, Ledger: n.log, Law: lib, Signer: n.keys.National, Directory: n.peers, Resolver: resolver, Token: tokens.Issue,
-		HTTP: n.http, Streams: identity.Guard{AllowPrivate: n.private}.Client(), Guard: identity.Guard{AllowPrivate: n.private}.Check, CountKeys: filepath.Join(n.dir, "keys"), StreamKey: []byte("0123456789abcdef0123456789abcdef" + n.name), Manual: n.manual, Retry: n.retry, TokenLife: n.life, Now: n.now, Log: logger(n),
+		Self: n.who, Keys: keys, Base: n.base(), DataBase: n.url() + "/data", Inbox: filepath.Join(n.dir, "inbox"), Temp: n.dir,
+		DB: n.db, Ledger: n.log, Law: lib, Signer: n.keys.National, Verifies: n.verifies, Trust: n.keys.Trust, TrustName: "Trust service of " + n.name, Directory: n.peers, Resolver: resolver, Credentials: n.credentials, AskEvery: 20 * time.Millisecond, Token: tokens.Issue, UseToken: useToken,
+		HTTP: n.http, Streams: identity.Guard{AllowPrivate: n.private}.Client(), Guard: identity.Guard{AllowPrivate: n.private}.Check, CountKeys: filepath.Join(n.dir, "keys"), StreamKey: []byte("0123456789abcdef0123456789abcdef" + n.name), Manual: n.manual, RequireCompact: n.requireCompact, Retry: n.retry, TokenLife: n.life, ConfirmWithin: n.confirm, Now: n.now, Log: logger(n),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return server.New(server.Config{Exchange: n.x, Verifier: verifier, Ledger: n.log.Handler(), DID: did, Admin: n.admin, Logger: logger(n)})
+	return server.New(server.Config{Exchange: n.x, Verifier: verifier, Ledger: n.log.Handler(), DID: func() identity.Document { return did }, Admin: n.admin, Logger: logger(n)})
+}
+
+func (n *node) keysInUse() (list []exchange.KeyInUse, err error) {
+	published, err := n.ring.Keys()
+	for _, k := range published {
+		list = append(list, exchange.KeyInUse{Name: k.Name, ID: k.ID, Suite: k.Suite, State: k.State, From: k.From, Until: k.Until, Digest: k.Digest()})
+	}
+	return list, err
 }
 
 func logger(n *node) *slog.Logger {
@@ -335,13 +369,19 @@ type usedTokens struct{ db *store.DB }
 
 var usedTokensTable = []store.Migration{{Room: "replay", Version: 1, SQL: `CREATE TABLE used_tokens (issuer TEXT NOT NULL, jti TEXT NOT NULL, expires BIGINT NOT NULL, PRIMARY KEY (issuer, jti))`}}
 
-func (u usedTokens) Use(ctx context.Context, issuer, jti string, exp time.Time) (bool, error) {
-	err := u.db.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO used_tokens (issuer, jti, expires) VALUES (?, ?, ?)`, issuer, jti, exp.Unix())
+func (u usedTokens) Use(ctx context.Context, issuer, jti string, exp time.Time) (fresh bool, err error) {
+	err = u.db.Write(ctx, func(tx *store.Tx) error {
+		fresh, err = useToken(ctx, tx, issuer, jti, exp)
 		return err
 	})
-	if store.IsUnique(err) {
-		return false, nil
+	return fresh, err
+}
+
+func useToken(ctx context.Context, tx *store.Tx, issuer, jti string, exp time.Time) (bool, error) {
+	r, err := tx.Exec(ctx, `INSERT INTO used_tokens (issuer, jti, expires) VALUES (?, ?, ?) ON CONFLICT (issuer, jti) DO NOTHING`, issuer, jti, exp.Unix())
+	if err != nil {
+		return false, err
 	}
-	return err == nil, err
+	n, err := r.RowsAffected()
+	return n == 1, err
 }

@@ -241,7 +241,7 @@ func FuzzDIDDocument(f *testing.F) {
 			if !strings.HasPrefix(m.ID, me+"#") || m.Controller != me {
 				t.Fatalf("a key of another: %+v", m)
 			}
-			if _, err := (verify.Key{Suite: m.JWK.Crv, ID: m.ID, JWK: m.JWK}).Public(); err != nil {
+			if _, err := (verify.Key{Suite: verify.SuiteOf(m.JWK), ID: m.ID, JWK: m.JWK}).Public(); err != nil {
 				t.Fatal(err)
 			}
 		}

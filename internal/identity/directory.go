@@ -18,6 +18,19 @@ type Peer struct {
 	corridor.Participant `yaml:",inline"`
 	Address              string `json:"address,omitempty" yaml:"address,omitempty"`   // DSP base; empty: from the DID document
 	LogVKey              string `json:"log_vkey,omitempty" yaml:"log_vkey,omitempty"` // verifier key of the peer's log
+	Plain                *Plain `json:"plain,omitempty" yaml:"plain,omitempty"`       // nil: the peer runs Corridor
+	// Manual names the steps that wait for a person in all that is done with
+	// this peer: agree, verify, finalize, start, fetch.
+	Manual []string `json:"manual,omitempty" yaml:"manual,omitempty"`
+}
+
+// Plain is what the operator states for a peer that speaks the Dataspace
+// Protocol and no more: it signs no decision and states nothing about a flow.
+// Both sides' law is then decided here, from the facts of the dataset and this
+// statement, and fails closed where they leave something open.
+type Plain struct {
+	Purpose string         `json:"purpose,omitempty" yaml:"purpose,omitempty"` // what the peer uses data for, where it is the consumer
+	Facts   corridor.Facts `json:"facts,omitempty" yaml:"facts,omitempty"`     // what that side would state
 }
 
 // Directory knows the peers. Whoever is not in it is refused.
@@ -66,10 +79,27 @@ func checkPeer(where string, p Peer) error {
 	if j := p.Jurisdiction; len(j) != 2 || strings.Trim(j, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 		return &corridor.Error{Kind: corridor.Invalid, Where: where + ".jurisdiction", Msg: strconv.Quote(clip(j)) + " is not a country", Fix: "write two capital letters (ISO 3166-1), for example KZ"}
 	}
+	if err := p.CheckPlain(); err != nil {
+		err.Where = where + "." + err.Where
+		return err
+	}
 	if p.LogVKey != "" {
 		if _, err := note.NewVerifier(p.LogVKey); err != nil {
 			return &corridor.Error{Kind: corridor.Invalid, Where: where + ".log_vkey", Msg: "is not a verifier key", Fix: "copy the line that the peer's node shows: origin+hash+key", Err: err}
 		}
+	}
+	return nil
+}
+
+// CheckPlain says what a plain peer's entry lacks, or nil.
+func (p Peer) CheckPlain() *corridor.Error {
+	switch {
+	case p.Plain == nil:
+		return nil
+	case p.Address == "":
+		return &corridor.Error{Kind: corridor.Invalid, Where: "address", Msg: "a plain peer has none", Why: "the addresses that it wants to be called at are held against it", Fix: "write its DSP base address"}
+	case p.LogVKey != "":
+		return &corridor.Error{Kind: corridor.Invalid, Where: "log_vkey", Msg: "a plain peer keeps no log", Fix: "remove log_vkey, or plain"}
 	}
 	return nil
 }

@@ -46,6 +46,8 @@ type Method struct {
 	Type       string     `json:"type"`
 	Controller string     `json:"controller"`
 	JWK        verify.JWK `json:"publicKeyJwk"`
+
+	key verify.Key // the JWK, decoded; the zero Key in a document that was not parsed
 }
 
 // Service is an address that a document announces.
@@ -68,13 +70,30 @@ func (k *Keys) Document(dspURL string, root ...string) Document {
 	method := func(s Signer) Method {
 		return Method{ID: s.KeyID(), Type: "JsonWebKey2020", Controller: k.DID, JWK: s.Public().JWK}
 	}
+	national, token := Present(k.National), Present(k.Token)
 	d := Document{
 		Context:              []string{"https://www.w3.org/ns/did/v1", "https://w3id.org/security/suites/jws-2020/v1"},
 		ID:                   k.DID,
-		VerificationMethod:   []Method{method(k.National), method(k.Token), method(k.Log)},
-		Authentication:       []string{k.Token.KeyID()},
-		AssertionMethod:      []string{k.National.KeyID()},
-		CapabilityInvocation: []string{k.Token.KeyID()},
+		VerificationMethod:   []Method{method(national), method(token), method(k.Log)},
+		Authentication:       []string{token.KeyID()},
+		AssertionMethod:      []string{national.KeyID()},
+		CapabilityInvocation: []string{token.KeyID()},
+	}
+	if k.Credential != nil {
+		credential := Present(k.Credential)
+		d.VerificationMethod = append(d.VerificationMethod, method(credential))
+		d.AssertionMethod = append(d.AssertionMethod, credential.KeyID())
+	}
+	if k.Trust != nil { // under no relationship: it signs nothing but validations
+		trust := Present(k.Trust)
+		d.VerificationMethod = append(d.VerificationMethod, method(trust))
+		d.validates(trust.KeyID())
+	}
+	if k.ring != nil {
+		k.ring.publish(&d)
+	}
+	if k.Verifies != nil {
+		d.Service = append(d.Service, Service{ID: k.DID + "#suites", Type: verify.SuitesService, Endpoint: k.DID + verifiesQuery + strings.Join(k.Verifies, ",")})
 	}
 	if dspURL == "" {
 		return d
@@ -87,11 +106,57 @@ func (k *Keys) Document(dspURL string, root ...string) Document {
 	if len(root) > 0 {
 		top = strings.TrimRight(root[0], "/")
 	}
-	d.Service = []Service{
+	d.Service = append([]Service{
 		{ID: k.DID + "#dsp", Type: DataService, Endpoint: top + "/.well-known/dspace-version"},
 		{ID: k.DID + "#catalog", Type: CatalogService, Endpoint: base + "/catalog"},
-	}
+	}, d.Service...)
 	return d
+}
+
+// validates names a key as one of the trust service.
+func (d *Document) validates(key string) {
+	_, name, _ := strings.Cut(key, "#")
+	d.Service = append(d.Service, Service{ID: d.ID + "#validation-by-" + name, Type: verify.ValidationService, Endpoint: key})
+}
+
+const verifiesQuery = "?verifies="
+
+// Verifies lists the suites of national signatures that the document's owner
+// relies on, as far as they are known here. A document that does not say stands
+// for all.
+func (d *Document) Verifies() []string {
+	said, ok := d.Endpoint(verify.SuitesService)
+	if !ok {
+		return verify.Suites()
+	}
+	list, ok := strings.CutPrefix(said, d.ID+verifiesQuery)
+	if !ok {
+		return nil
+	}
+	return slices.DeleteFunc(verify.Suites(), func(s string) bool { return !slices.Contains(strings.Split(list, ","), s) })
+}
+
+// Validators gives the keys of the owner's trust service (verify.Validators).
+func (d *Document) Validators() ([]verify.Key, error) {
+	if _, named := d.Endpoint(verify.ValidationService); !named {
+		return nil, nil
+	}
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return nil, corridor.E(corridor.Internal, "DID document: %w", err)
+	}
+	return verify.Validators(d.ID, raw)
+}
+
+// AssertionSuites lists the suites of the keys that may sign statements.
+func (d *Document) AssertionSuites() []string {
+	var list []string
+	for _, m := range d.VerificationMethod {
+		if suite := verify.SuiteOf(m.JWK); slices.Contains(d.AssertionMethod, m.ID) && !slices.Contains(list, suite) {
+			list = append(list, suite)
+		}
+	}
+	return list
 }
 
 // Key finds a key of the document that may be used for rel.
@@ -113,7 +178,10 @@ func (d *Document) Key(id string, rel Relationship) (verify.Key, error) {
 			return verify.Key{}, &corridor.Error{Kind: corridor.Unauthenticated, Where: id, Msg: fmt.Sprintf("the DID document does not allow this key for %s", rel),
 				Fix: "list the key under " + string(rel) + " in " + d.ID}
 		}
-		return verify.Key{Suite: m.JWK.Crv, ID: m.ID, JWK: m.JWK}, nil
+		if m.key.ID == m.ID && m.key.JWK == m.JWK {
+			return m.key, nil
+		}
+		return verify.Key{Suite: verify.SuiteOf(m.JWK), ID: m.ID, JWK: m.JWK}, nil
 	}
 	return verify.Key{}, &corridor.Error{Kind: corridor.NotFound, Where: id, Msg: "the DID document holds no such key that this gateway can use"}
 }
@@ -220,7 +288,7 @@ func (d *Document) add(raw json.RawMessage) (string, error) {
 			return "", docErr(d.ID, "key %s occurs twice", id)
 		}
 	}
-	d.VerificationMethod = append(d.VerificationMethod, Method{ID: id, Type: m.Type, Controller: d.ID, JWK: key.JWK})
+	d.VerificationMethod = append(d.VerificationMethod, Method{ID: id, Type: m.Type, Controller: d.ID, JWK: key.JWK, key: key})
 	return id, nil
 }
 

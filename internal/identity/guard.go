@@ -53,9 +53,8 @@ func GuardedClient(allowPrivate bool) *http.Client {
 // it follows no redirects, uses no proxy, and speaks plain http only to
 // loopback and private addresses, if those are allowed at all.
 func (g Guard) Client() *http.Client {
-	d := &net.Dialer{Timeout: connectTimeout, ControlContext: g.control}
 	t := &http.Transport{
-		DialContext:            d.DialContext,
+		DialContext:            g.dialer().DialContext,
 		ForceAttemptHTTP2:      true,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: g.Roots},
 		TLSHandshakeTimeout:    connectTimeout,
@@ -70,6 +69,16 @@ func (g Guard) Client() *http.Client {
 		Timeout:       g.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+func (g Guard) dialer() *net.Dialer {
+	return &net.Dialer{Timeout: connectTimeout, ControlContext: g.control}
+}
+
+// Dial opens a connection as the client does, for whoever looks at the
+// connection itself. Plain says that no TLS follows on it.
+func (g Guard) Dial(ctx context.Context, address string, plain bool) (net.Conn, error) {
+	return g.dialer().DialContext(context.WithValue(ctx, plainKey{}, plain), "tcp", address)
 }
 
 type plainKey struct{}

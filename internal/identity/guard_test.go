@@ -90,6 +90,21 @@ func TestTheClientDoesNotReachLoopback(t *testing.T) {
 	}
 }
 
+func TestABareConnectionIsGuardedToo(t *testing.T) {
+	srv := httptest.NewServer(http.NotFoundHandler())
+	defer srv.Close()
+	at := srv.Listener.Addr().String()
+	_, err := Guard{}.Dial(t.Context(), at, false)
+	wants(t, err, corridor.Forbidden, "127.0.0.1 is a loopback address")
+	_, err = Guard{AllowPrivate: true}.Dial(t.Context(), "169.254.169.254:80", true)
+	wants(t, err, corridor.Forbidden, "is a metadata service")
+	_, err = Guard{}.Dial(t.Context(), "8.8.8.8:80", true)
+	wants(t, err, corridor.Forbidden, "plain http to 8.8.8.8")
+	conn, err := Guard{AllowPrivate: true}.Dial(t.Context(), at, true)
+	must(t, err)
+	conn.Close()
+}
+
 func TestTheClientFollowsNoRedirect(t *testing.T) {
 	hit := false
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

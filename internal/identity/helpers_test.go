@@ -15,7 +15,7 @@ import (
 	"corridor/verify"
 )
 
-var suites = []string{verify.Ed25519, verify.P256, verify.SM2}
+var suites = verify.Suites()
 
 func private(t testing.TB, suite string) any {
 	t.Helper()

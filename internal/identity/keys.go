@@ -12,11 +12,14 @@ import (
 	"os"
 	"path/filepath"
 
+	"filippo.io/mldsa"
+	mldsax509 "filippo.io/mldsa/x509"
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/smx509"
 	"golang.org/x/mod/sumdb/note"
 
 	"corridor"
+	"corridor/internal/gost"
 	"corridor/verify"
 )
 
@@ -27,6 +30,18 @@ type Keys struct {
 	National Signer // signs decisions, agreements and receipts, in the suite that the side's law wants
 	Token    Signer // P-256: signs the tokens that peers check
 	Log      Signer // Ed25519: signs the checkpoints of the log
+	// Credential signs the credentials that this node issues: P-256, which
+	// every wallet reads. Nil: it issues none.
+	Credential Signer
+	// Trust is the key of the trust service of this side: it states that a
+	// national signature is valid, to peers that do not verify its suite, and
+	// signs nothing else. Nil: this side has none.
+	Trust Signer
+	// Verifies lists the suites of national signatures that this node relies on.
+	// Nil: all that it knows.
+	Verifies []string
+
+	ring *Ring // nil: no key changes while the node runs
 }
 
 // The files of a key directory.
@@ -34,6 +49,8 @@ const (
 	nationalFile = "national.pem"
 	tokenFile    = "token.pem"
 	logFile      = "log.pem"
+	credFile     = "credential.pem"
+	trustFile    = "trust.pem"
 )
 
 const maxKeyFile = 16 << 10
@@ -44,33 +61,86 @@ const maxKeyFile = 16 << 10
 // are refused. A key that exists is never overwritten; one that is damaged or
 // of another suite is refused by name.
 func OpenKeys(dir, did, suite string) (*Keys, error) {
-	if _, err := WebURL(did); err != nil {
+	k := &Keys{DID: did}
+	if err := k.open(dir, append(k.plainFiles(), keyFile{nationalFile, nationalName, suite, &k.National})...); err != nil {
 		return nil, err
+	}
+	return k, nil
+}
+
+// OpenKeysWith is OpenKeys with the national key in another program: argv,
+// started in the directory home (see NewExecSigner). There is no national.pem
+// then.
+func OpenKeysWith(ctx context.Context, dir, did, suite, home string, argv []string) (*Keys, error) {
+	k := &Keys{DID: did}
+	if err := k.open(dir, k.plainFiles()...); err != nil {
+		return nil, err
+	}
+	var err error
+	if k.National, err = NewExecSigner(ctx, did, nationalName, suite, home, argv); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+const nationalName = "national"
+
+// keyFile is a key of a node that is in a file.
+type keyFile struct {
+	file, name, suite string
+	into              *Signer
+}
+
+// plainFiles are the keys whose suite is always the same.
+func (k *Keys) plainFiles() []keyFile {
+	return []keyFile{{tokenFile, "token", verify.P256, &k.Token}, {logFile, "log", verify.Ed25519, &k.Log}}
+}
+
+func (k *Keys) open(dir string, files ...keyFile) error {
+	if _, err := WebURL(k.DID); err != nil {
+		return err
 	}
 	if err := openDir(dir); err != nil {
-		return nil, err
+		return err
 	}
-	k := &Keys{DID: did}
-	for _, f := range []struct {
-		file, name, suite string
-		into              *Signer
-	}{{nationalFile, "national", suite, &k.National}, {tokenFile, "token", verify.P256, &k.Token}, {logFile, "log", verify.Ed25519, &k.Log}} {
+	for _, f := range files {
 		path := filepath.Join(dir, f.file)
 		private, err := readOrMake(path, f.suite)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		s, err := NewSigner(did, f.name, private)
+		s, err := NewSigner(k.DID, f.name, private)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: %w", path, err)
 		}
 		if s.Suite() != f.suite {
-			return nil, &corridor.Error{Kind: corridor.Invalid, Where: path, Msg: fmt.Sprintf("the key is of suite %s, not %s", s.Suite(), f.suite),
+			return &corridor.Error{Kind: corridor.Invalid, Where: path, Msg: fmt.Sprintf("the key is of suite %s, not %s", s.Suite(), f.suite),
 				Fix: "set the suite to that of the key; to change suites, move the file away and a new key is made, which peers learn from the DID document"}
 		}
 		*f.into = s
 	}
-	return k, nil
+	return nil
+}
+
+// OpenCredential reads the key of the credentials that this node issues, and
+// makes it on first use: credential.pem in dir (P-256).
+func (k *Keys) OpenCredential(dir string) error {
+	return k.open(dir, keyFile{credFile, "credential", verify.P256, &k.Credential})
+}
+
+const trustName = "trust"
+
+// OpenTrust reads the key of this side's trust service, and makes it on first
+// use: trust.pem in dir, in the given suite.
+func (k *Keys) OpenTrust(dir, suite string) error {
+	return k.open(dir, keyFile{trustFile, trustName, suite, &k.Trust})
+}
+
+// OpenTrustWith is OpenTrust with the key in another program (see
+// NewExecSigner). There is no trust.pem then.
+func (k *Keys) OpenTrustWith(ctx context.Context, suite, home string, argv []string) (err error) {
+	k.Trust, err = NewExecSigner(ctx, k.DID, trustName, suite, home, argv)
+	return err
 }
 
 func openDir(dir string) error {
@@ -145,12 +215,18 @@ func parseKey(path string, raw []byte) (any, error) {
 	if len(rest) > 0 {
 		return nil, damaged(path, "something follows the PEM block")
 	}
-	private, err := smx509.ParsePKCS8PrivateKey(block.Bytes)
+	if private, err := gost.ParsePrivate(block.Bytes); err == nil {
+		return private, nil
+	}
+	private, err := mldsax509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil { // the curve of SM2 is not one of the standard library
+		private, err = smx509.ParsePKCS8PrivateKey(block.Bytes)
+	}
 	if err != nil {
 		return nil, damaged(path, "not PKCS #8")
 	}
 	switch private.(type) {
-	case ed25519.PrivateKey, *ecdsa.PrivateKey, *sm2.PrivateKey:
+	case ed25519.PrivateKey, *ecdsa.PrivateKey, *sm2.PrivateKey, *mldsa.PrivateKey:
 		return private, nil
 	}
 	return nil, damaged(path, fmt.Sprintf("a key of type %T", private))
@@ -165,7 +241,7 @@ func damaged(path, why string) error {
 // writeKey makes the file whole or not at all, and never replaces one: the
 // text is written and synced under another name, then linked to its own.
 func writeKey(path string, private any) error {
-	der, err := smx509.MarshalPKCS8PrivateKey(private)
+	der, err := marshalKey(private)
 	if err != nil {
 		return corridor.E(corridor.Internal, "key file %s: %w", path, err)
 	}
@@ -187,6 +263,17 @@ func writeKey(path string, private any) error {
 		return fmt.Errorf("key file %s: %w", path, err)
 	}
 	return nil
+}
+
+// marshalKey writes PKCS #8, in the form that OpenSSL and its engine read.
+func marshalKey(private any) ([]byte, error) {
+	switch k := private.(type) {
+	case *gost.PrivateKey:
+		return k.MarshalPrivate()
+	case *mldsa.PrivateKey:
+		return mldsax509.MarshalPKCS8PrivateKey(k)
+	}
+	return smx509.MarshalPKCS8PrivateKey(private)
 }
 
 func syncDir(dir string) error {

@@ -89,7 +89,7 @@ func TestKeysOfNoSuiteAreRefused(t *testing.T) {
 		}
 	}
 	_, err = generate("RSA")
-	wants(t, err, corridor.Invalid, "use Ed25519, P-256 or SM2")
+	wants(t, err, corridor.Invalid, "use one of Ed25519, P-256, SM2, GOST-2012-256, GOST-2012-512, ML-DSA-44")
 }
 
 func TestKeysAreMadeOnceAndStay(t *testing.T) {
@@ -202,7 +202,7 @@ func TestUnsafeOrDamagedKeysAreNamed(t *testing.T) {
 	_, err = OpenKeys(t.TempDir()+"/k", "did:key:x", verify.SM2)
 	wants(t, err, corridor.Invalid, "did:web")
 	_, err = OpenKeys(t.TempDir()+"/k", me, "GOST")
-	wants(t, err, corridor.Invalid, "use Ed25519, P-256 or SM2")
+	wants(t, err, corridor.Invalid, "use one of Ed25519, P-256, SM2, GOST-2012-256, GOST-2012-512, ML-DSA-44")
 	file := t.TempDir() + "/file"
 	must(t, os.WriteFile(file, nil, 0o600))
 	if _, err := OpenKeys(file+"/k", me, verify.SM2); err == nil {

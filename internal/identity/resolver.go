@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +23,11 @@ type ResolverConfig struct {
 	Timeout     time.Duration    // of one fetch; 10 seconds
 	MaxEntries  int              // documents kept; 4096
 	Now         func() time.Time // time.Now
-	Static      []Document       // documents that are never fetched: the node's own, or those of a closed network
+	// Own gives the document of OwnDID, the node itself, as it is now. Nil: it is
+	// found like others.
+	Own    func() *Document
+	OwnDID string
+	Static []Document // documents that are never fetched: the node's own, or those of a closed network
 }
 
 // Resolver finds DID documents. It is safe for concurrent use.
@@ -31,15 +36,17 @@ type Resolver struct {
 	flight singleflight.Group
 	static map[string]*Document
 
-	mu    sync.Mutex // guards cache
-	cache map[string]resolved
+	mu      sync.Mutex // guards cache and fetches
+	cache   map[string]resolved
+	fetches uint64
 }
 
 type resolved struct {
-	doc  *Document
-	err  error
-	at   time.Time
-	till time.Time
+	doc   *Document
+	err   error
+	at    time.Time
+	till  time.Time
+	fetch uint64 // the number of the fetch that brought it, from 1
 }
 
 // refreshAfter is how old a document must be before a key that it does not
@@ -76,13 +83,17 @@ func NewResolver(cfg ResolverConfig) *Resolver {
 // Resolve gives the document of a did:web identifier. Callers must not change
 // it. Concurrent calls for one DID share a fetch.
 func (r *Resolver) Resolve(ctx context.Context, did string) (*Document, error) {
+	if r.cfg.Own != nil && did == r.cfg.OwnDID {
+		return r.cfg.Own(), nil
+	}
 	if d, ok := r.static[did]; ok {
 		return d, nil
 	}
-	if e, ok := r.cached(did); ok {
+	e, fresh := r.cached(did)
+	if fresh {
 		return e.doc, e.err
 	}
-	return r.refresh(ctx, did)
+	return r.refresh(ctx, did, e.fetch)
 }
 
 // Key finds a key by its DID URL and checks that its owner allows it for rel.
@@ -96,13 +107,55 @@ func (r *Resolver) Key(ctx context.Context, id string, rel Relationship) (verify
 		return verify.Key{}, err
 	}
 	key, err := doc.Key(id, rel)
-	if corridor.KindOf(err) == corridor.NotFound && r.stale(did) {
-		if doc, err = r.refresh(ctx, did); err != nil {
+	if corridor.KindOf(err) != corridor.NotFound {
+		return key, err
+	}
+	if seen, stale := r.stale(did); stale {
+		if doc, err = r.refresh(ctx, did, seen); err != nil {
 			return verify.Key{}, err
 		}
 		key, err = doc.Key(id, rel)
 	}
 	return key, err
+}
+
+// Validators gives the keys of a side's trust service (Document.Validators). If
+// key is not among them, a document that is old enough is fetched again.
+func (r *Resolver) Validators(ctx context.Context, did, key string) ([]verify.Key, error) {
+	doc, err := r.Resolve(ctx, did)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := doc.Validators()
+	if err != nil || slices.ContainsFunc(keys, func(k verify.Key) bool { return k.ID == key }) {
+		return keys, err
+	}
+	if doc, err = r.Renewed(ctx, did); err != nil {
+		return nil, err
+	}
+	return doc.Validators()
+}
+
+// Renewed gives a document that lacks something: fetched again, if it is old
+// enough for that.
+func (r *Resolver) Renewed(ctx context.Context, did string) (*Document, error) {
+	if seen, stale := r.stale(did); stale {
+		return r.refresh(ctx, did, seen)
+	}
+	return r.Resolve(ctx, did)
+}
+
+// onlyKey gives the key of a document that holds no other: what a token without
+// a kid must be signed with (DCP 1.0, section 4.3.3).
+func (r *Resolver) onlyKey(ctx context.Context, did string) (string, error) {
+	doc, err := r.Resolve(ctx, did)
+	if err != nil {
+		return "", err
+	}
+	if len(doc.VerificationMethod) != 1 {
+		return "", corridor.E(corridor.NotFound, "kid is not a key of the issuer: there is none, and the DID document holds %d keys", len(doc.VerificationMethod))
+	}
+	return doc.VerificationMethod[0].ID, nil
 }
 
 // CheckObject checks did's signature over the canonical JSON of v, with a key
@@ -129,20 +182,27 @@ func (r *Resolver) cached(did string) (resolved, bool) {
 	return e, ok && r.cfg.Now().Before(e.till)
 }
 
-func (r *Resolver) stale(did string) bool {
-	if _, fixed := r.static[did]; fixed {
-		return false
+// stale says whether the document of did is old enough to be fetched again,
+// and which fetch brought the one at hand.
+func (r *Resolver) stale(did string) (seen uint64, stale bool) {
+	if _, fixed := r.static[did]; fixed || r.cfg.Own != nil && did == r.cfg.OwnDID {
+		return 0, false
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e, ok := r.cache[did]
-	return !ok || r.cfg.Now().Sub(e.at) >= refreshAfter
+	return e.fetch, !ok || r.cfg.Now().Sub(e.at) >= refreshAfter
 }
 
-// refresh fetches, once for all who ask at the same time. The fetch has its
-// own deadline, so that one caller's hurry does not fail the others.
-func (r *Resolver) refresh(ctx context.Context, did string) (*Document, error) {
+// refresh fetches what is newer than fetch number seen, once for all who ask
+// at the same time: who comes as that fetch has just ended takes what it
+// brought. The fetch has its own deadline, so that one caller's hurry does not
+// fail the others.
+func (r *Resolver) refresh(ctx context.Context, did string, seen uint64) (*Document, error) {
 	ch := r.flight.DoChan(did, func() (any, error) {
+		if e, fresh := r.cached(did); fresh && e.fetch != seen {
+			return e.doc, e.err
+		}
 		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.Timeout)
 		defer cancel()
 		doc, err := r.fetch(own, did)
@@ -172,7 +232,8 @@ func (r *Resolver) remember(did string, doc *Document, err error) {
 	if len(r.cache) >= r.cfg.MaxEntries {
 		r.evict(now)
 	}
-	r.cache[did] = resolved{doc: doc, err: err, at: now, till: now.Add(ttl)}
+	r.fetches++
+	r.cache[did] = resolved{doc: doc, err: err, at: now, till: now.Add(ttl), fetch: r.fetches}
 }
 
 // evict drops what has expired, or anything if nothing has.

@@ -3,8 +3,11 @@ package identity
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -29,7 +32,11 @@ type Tokens struct {
 	did    string
 	signer Signer
 	now    func() time.Time
+	head   atomic.Pointer[tokenHead]
 }
+
+// tokenHead is the JOSE header of all tokens by one key, encoded.
+type tokenHead struct{ key, text string }
 
 // NewTokens makes an issuer. The signer's suite must be P-256: the tokens are
 // ES256, which every peer reads. Now may be nil.
@@ -43,45 +50,62 @@ func NewTokens(did string, signer Signer, now func() time.Time) (*Tokens, error)
 	return &Tokens{did: did, signer: signer, now: now}, nil
 }
 
+// headOf gives the header for a key, written once as long as the key stays.
+func (t *Tokens) headOf(key string) (string, error) {
+	if h := t.head.Load(); h != nil && h.key == key {
+		return h.text, nil
+	}
+	raw, err := json.Marshal(map[string]string{"alg": string(jose.ES256), "kid": key, "typ": "JWT"})
+	if err != nil {
+		return "", corridor.E(corridor.Internal, "token: %w", err)
+	}
+	h := &tokenHead{key: key, text: base64.RawURLEncoding.EncodeToString(raw)}
+	t.head.Store(h)
+	return h.text, nil
+}
+
 // Issue makes a token for the receiver aud. It lives for TokenLife.
 func (t *Tokens) Issue(ctx context.Context, aud string) (string, error) {
+	return t.IssueWith(ctx, aud, "")
+}
+
+// IssueWith makes a token that also carries an access token (DCP 1.0, section
+// 4.3.1): what the receiver may fetch from a credential service with it, ours or
+// its own. Empty: none.
+func (t *Tokens) IssueWith(ctx context.Context, aud, access string) (string, error) {
 	if aud == "" {
 		return "", corridor.E(corridor.Invalid, "a token needs a receiver")
 	}
 	now := t.now()
-	claims := jwt.Claims{
-		Issuer: t.did, Subject: t.did, Audience: jwt.Audience{aud}, ID: rand.Text(),
-		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(TokenLife)),
-	}
-	key := jose.SigningKey{Algorithm: jose.ES256, Key: &joseSigner{ctx: ctx, s: t.signer}}
-	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType("JWT"))
+	payload, err := json.Marshal(issued{
+		Issuer: t.did, Subject: t.did, Audience: aud, ID: rand.Text(), Token: access,
+		IssuedAt: now.Unix(), Expiry: now.Add(TokenLife).Unix(),
+	})
 	if err != nil {
 		return "", corridor.E(corridor.Internal, "token: %w", err)
 	}
-	token, err := jwt.Signed(signer).Claims(claims).Serialize()
+	signer := Present(t.signer)
+	head, err := t.headOf(signer.KeyID())
+	if err != nil {
+		return "", err
+	}
+	signed := head + "." + base64.RawURLEncoding.EncodeToString(payload) // RFC 7515 section 5.1
+	sig, err := signer.Sign(ctx, []byte(signed))
 	if err != nil {
 		return "", corridor.E(corridor.Internal, "token: %w", err)
 	}
-	return token, nil
+	return signed + "." + base64.RawURLEncoding.EncodeToString(sig), nil
 }
 
-// joseSigner lends a Signer to go-jose for one signature, with the context
-// that its interface lacks.
-type joseSigner struct {
-	ctx context.Context
-	s   Signer
-}
-
-// Public implements jose.OpaqueSigner. The key itself is left out of the
-// header: its id is enough, and the verifier must look it up anyway.
-func (j *joseSigner) Public() *jose.JSONWebKey { return &jose.JSONWebKey{KeyID: j.s.KeyID()} }
-
-// Algs implements jose.OpaqueSigner.
-func (j *joseSigner) Algs() []jose.SignatureAlgorithm { return []jose.SignatureAlgorithm{jose.ES256} }
-
-// SignPayload implements jose.OpaqueSigner.
-func (j *joseSigner) SignPayload(payload []byte, _ jose.SignatureAlgorithm) ([]byte, error) {
-	return j.s.Sign(j.ctx, payload)
+// issued are the claims of a token that we make.
+type issued struct {
+	Issuer   string `json:"iss"`
+	Subject  string `json:"sub"`
+	Audience string `json:"aud"`
+	ID       string `json:"jti"`
+	IssuedAt int64  `json:"iat"`
+	Expiry   int64  `json:"exp"`
+	Token    string `json:"token,omitempty"`
 }
 
 // ReplayStore remembers which tokens were used. It must survive a restart, or
@@ -99,6 +123,7 @@ type Caller struct {
 	TokenID     string    // jti
 	Expires     time.Time // of the token
 	AccessToken string    // the DCP "token" claim, if there is one
+	Use         *TokenUse // nil: the use of the token is noted already
 }
 
 // TokenVerifier checks the tokens of callers.
@@ -108,6 +133,7 @@ type TokenVerifier struct {
 	directory Directory
 	replay    ReplayStore
 	now       func() time.Time
+	skew      time.Duration
 }
 
 // VerifierConfig is what a TokenVerifier needs.
@@ -117,6 +143,7 @@ type VerifierConfig struct {
 	Directory Directory
 	Replay    ReplayStore
 	Now       func() time.Time // time.Now if nil
+	Skew      time.Duration    // how far clocks may differ; ClockSkew if zero
 }
 
 // NewTokenVerifier makes a verifier.
@@ -127,13 +154,10 @@ func NewTokenVerifier(cfg VerifierConfig) (*TokenVerifier, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &TokenVerifier{did: cfg.DID, resolver: cfg.Resolver, directory: cfg.Directory, replay: cfg.Replay, now: cfg.Now}, nil
-}
-
-// algorithms that tokens may use. Whatever the header says, the key of the
-// DID document decides which of them can succeed.
-func algorithms() []jose.SignatureAlgorithm {
-	return []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA}
+	if cfg.Skew <= 0 {
+		cfg.Skew = ClockSkew
+	}
+	return &TokenVerifier{did: cfg.DID, resolver: cfg.Resolver, directory: cfg.Directory, replay: cfg.Replay, now: cfg.Now, skew: cfg.Skew}, nil
 }
 
 type tokenClaims struct {
@@ -141,12 +165,28 @@ type tokenClaims struct {
 	Token string `json:"token"`
 }
 
-// Verify checks an Authorization header and says who calls. All that can be
-// checked without the network comes first, and a stranger's DID is never
-// resolved. Errors are of kind Unauthenticated, or Forbidden for a DID that
-// is not in the directory, or Unavailable if its document cannot be had.
+// Verify checks an Authorization header, notes that its token is used, and
+// says who calls. All that can be checked without the network comes first, and
+// a stranger's DID is never resolved. Errors are of kind Unauthenticated, or
+// Forbidden for a DID that is not in the directory, or Unavailable if its
+// document cannot be had.
 func (v *TokenVerifier) Verify(ctx context.Context, authorization string) (Caller, error) {
-	token, kid, claims, err := v.parse(authorization)
+	c, err := v.Prove(ctx, authorization)
+	if err != nil {
+		return Caller{}, err
+	}
+	if err := c.Use.Note(ctx); err != nil {
+		return Caller{}, err
+	}
+	c.Use = nil
+	return c, nil
+}
+
+// Prove is Verify for a request that changes something: the use of the token is
+// left to be noted with the change, in one transaction. Whoever calls it sees
+// to it that Use is noted before anything is answered.
+func (v *TokenVerifier) Prove(ctx context.Context, authorization string) (Caller, error) {
+	token, kid, claims, err := v.parse(authorization) // the claims of the payload that is checked below
 	if err != nil {
 		return Caller{}, err
 	}
@@ -154,7 +194,13 @@ func (v *TokenVerifier) Verify(ctx context.Context, authorization string) (Calle
 	if err != nil {
 		return Caller{}, err
 	}
-	key, err := v.resolver.Key(ctx, kid, CapabilityInvocation)
+	if kid == "" {
+		kid, err = v.resolver.onlyKey(ctx, claims.Issuer)
+	}
+	var key verify.Key
+	if err == nil {
+		key, err = v.resolver.Key(ctx, kid, CapabilityInvocation)
+	}
 	if err != nil {
 		return Caller{}, v.keyErr(err)
 	}
@@ -162,19 +208,12 @@ func (v *TokenVerifier) Verify(ctx context.Context, authorization string) (Calle
 	if err != nil {
 		return Caller{}, err
 	}
-	var checked tokenClaims
-	if err := token.Claims(public, &checked); err != nil {
+	if err := token.Claims(public); err != nil {
 		return Caller{}, refuse("the signature does not match the caller's key", "sign with the key that kid names")
 	}
-	exp := checked.Expiry.Time()
-	fresh, err := v.replay.Use(ctx, checked.Issuer, checked.ID, exp.Add(ClockSkew))
-	if err != nil {
-		return Caller{}, fmt.Errorf("token replay store: %w", err)
-	}
-	if !fresh {
-		return Caller{}, refuse("the token was used before", "make a new token for every request")
-	}
-	return Caller{DID: checked.Issuer, Peer: peer, KeyID: kid, TokenID: checked.ID, Expires: exp, AccessToken: checked.Token}, nil
+	exp := claims.Expiry.Time()
+	use := &TokenUse{Issuer: claims.Issuer, ID: claims.ID, Until: exp.Add(v.skew), replay: v.replay}
+	return Caller{DID: claims.Issuer, Peer: peer, KeyID: key.ID, TokenID: claims.ID, Expires: exp, AccessToken: claims.Token, Use: use}, nil
 }
 
 // keyErr turns what is wrong with a key into a refusal of the caller, and
@@ -195,12 +234,15 @@ func (v *TokenVerifier) parse(authorization string) (*jwt.JSONWebToken, string, 
 	switch {
 	case authorization == "":
 		return none(refuse("no token", "send Authorization: Bearer with a self-issued token"))
+	case strings.HasPrefix(strings.TrimSpace(authorization), "{"):
+		return none(&corridor.Error{Kind: corridor.Unauthenticated, Msg: "an identity without a signature, such as the mock identity of Eclipse EDC",
+			Why: "anybody could write it; no setting of this program lets it in", Fix: "let the peer's connector send a self-issued token, signed with a key of its DID document"})
 	case !strings.EqualFold(scheme, "Bearer") || strings.Count(raw, ".") != 2:
 		return none(refuse("not a bearer token of three parts", "send Authorization: Bearer with a self-issued token"))
 	case len(raw) > maxToken:
 		return none(refuse("the token is too long", ""))
 	}
-	token, err := jwt.ParseSigned(raw, algorithms())
+	token, err := jwt.ParseSigned(raw, Algorithms())
 	if err != nil || len(token.Headers) != 1 {
 		return none(refuse("not a token that this gateway reads", "sign a JWT with ES256 or EdDSA"))
 	}
@@ -212,8 +254,7 @@ func (v *TokenVerifier) parse(authorization string) (*jwt.JSONWebToken, string, 
 	if err := token.UnsafeClaimsWithoutVerification(&c); err != nil {
 		return none(refuse("the token's claims cannot be read", ""))
 	}
-	owner, _, err := SplitKeyID(h.KeyID)
-	if err != nil || owner != c.Issuer {
+	if owner, _, err := SplitKeyID(h.KeyID); h.KeyID != "" && (err != nil || owner != c.Issuer) {
 		return none(refuse("kid is not a key of the issuer", "set kid to the DID URL of a key of iss"))
 	}
 	if err := v.checkClaims(c); err != nil {
@@ -243,11 +284,11 @@ func (v *TokenVerifier) checkClaims(c tokenClaims) error {
 	}
 	now, exp, iat := v.now(), c.Expiry.Time(), c.IssuedAt.Time()
 	switch {
-	case !now.Before(exp.Add(ClockSkew)):
+	case !now.Before(exp.Add(v.skew)):
 		return refuse("the token has expired", "make a new token for every request; check the clock")
-	case iat.After(now.Add(ClockSkew)):
+	case iat.After(now.Add(v.skew)):
 		return refuse("the token is from the future", "check the clock")
-	case c.NotBefore != nil && c.NotBefore.Time().After(now.Add(ClockSkew)):
+	case c.NotBefore != nil && c.NotBefore.Time().After(now.Add(v.skew)):
 		return refuse("the token is not valid yet", "check the clock")
 	case exp.After(iat.Add(maxTokenLife)):
 		return refuse("the token lives too long", fmt.Sprintf("let it expire within %s", maxTokenLife))

@@ -178,6 +178,7 @@ func TestBadHeadersAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ header, says string }{
 		"nothing":                   {"", "no token"},
 		"another scheme":            {"Basic " + tok, "not a bearer token"},
+		"an unsigned identity":      {`{"region":"eu","audience":"x","clientId":"did:web:kz.example"}`, "mock identity of Eclipse EDC"},
 		"no scheme":                 {tok, "not a bearer token"},
 		"two parts":                 {"Bearer a.b", "not a bearer token"},
 		"JSON serialisation":        {`Bearer {"payload":"..","signatures":[]}`, ""},

@@ -24,6 +24,7 @@ type Advice struct {
 	Ask      []corridor.Question `json:"ask,omitempty"` // undetermined: what to answer first, the most telling first
 	Complete bool                `json:"complete"`      // nothing was left out: no plan means that there is none
 	Blind    []string            `json:"blind,omitempty"`
+	Fixed    []Obstacle          `json:"fixed,omitempty"` // no plan: provisions in the way that no action left touches
 }
 
 // Plan is a set of actions that together make the flow lawful. No part of it
@@ -47,6 +48,7 @@ type Action struct {
 	Cost    int64          `json:"cost"`
 	Stage   string         `json:"stage,omitempty"`   // data-plane stage that carries it out
 	Removes []string       `json:"removes,omitempty"` // classes of data that it takes away
+	Open    []string       `json:"open,omitempty"`    // of them, those of which nothing says that they are there
 	Sets    corridor.Facts `json:"sets"`              // facts that are different afterwards
 	Rules   []string       `json:"rules"`             // provisions in the way that look at these facts
 	Text    corridor.Text  `json:"text"`
@@ -105,7 +107,48 @@ func (l *Library) Advise(f corridor.Flow, limits Limits) (Advice, error) {
 		out.Plans = append(out.Plans, p)
 	}
 	out.Complete = !s.cut
+	if len(out.Plans) == 0 {
+		out.Fixed = s.fixed(inTheWay(v))
+	}
 	return out, nil
+}
+
+// fixed lists the provisions that surely stand in the way and look at nothing
+// that a move could change.
+func (s *search) fixed(obstacles []Obstacle) []Obstacle {
+	var out []Obstacle
+	for _, o := range obstacles {
+		if !slices.ContainsFunc(s.list, func(m *move) bool { return s.looksAt(o, m) }) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// After gives the flow once some actions of a plan, named by id, have been
+// carried out on its day, and no others. If it is not sure that they did what
+// they should, the flow may be as it was or as they make it.
+func (l *Library) After(f corridor.Flow, ids []string, sure bool) (corridor.Flow, error) {
+	s, err := l.search(f, Limits{}.withDefaults())
+	if err != nil {
+		return f, err
+	}
+	var set bitset256
+	for _, id := range ids {
+		i := slices.IndexFunc(s.list, func(m *move) bool { return m.id == id })
+		if i < 0 {
+			return f, corridor.E(corridor.NotFound, "%q is no action that this flow can take", id)
+		}
+		set.add(i)
+	}
+	vals := slices.Clone(s.after(set, f.Date))
+	if !sure {
+		for v := range vals {
+			vals[v] = either(vals[v], s.base[v])
+		}
+	}
+	f.Facts = s.facts(set, vals)
+	return f, nil
 }
 
 func (l *Library) search(f corridor.Flow, limits Limits) (*search, error) {
@@ -116,7 +159,7 @@ func (l *Library) search(f corridor.Flow, limits Limits) (*search, error) {
 	}
 	s := &search{lib: l, own: own, flow: f, limits: limits, days: map[corridor.Date]*scene{}}
 	for _, t := range in.standstills() {
-		if t.ends != 0 {
+		if t.ends != 0 && t.rec.still != nil { // that a vehicle ends is nothing to wait for
 			s.terms = append(s.terms, t.ends)
 		}
 	}
@@ -170,7 +213,8 @@ func inTheWay(v corridor.Verdict) []Obstacle {
 
 func (s *search) action(m *move, vals []values, obstacles []Obstacle) Action {
 	a := Action{ID: m.id, Action: m.action.id, Actor: m.actor, Days: int(m.ready - s.flow.Date), Cost: m.cost, Stage: m.stage,
-		Removes: s.taken(m), Sets: s.says(m, vals), Rules: []string{}, Text: s.wording(m)}
+		Sets: s.says(m, vals), Rules: []string{}, Text: s.wording(m)}
+	a.Removes, a.Open = s.taken(m)
 	for _, o := range obstacles {
 		if s.looksAt(o, m) {
 			a.Rules = append(a.Rules, o.Rule)
@@ -179,23 +223,28 @@ func (s *search) action(m *move, vals []values, obstacles []Obstacle) Action {
 	return a
 }
 
-// taken lists the classes that a move takes away and that may be there.
-func (s *search) taken(m *move) []string {
-	var out []string
+// taken lists the classes that a move takes away and that may be there, and
+// those of them that may just as well not be.
+func (s *search) taken(m *move) (classes, open []string) {
 	for i := range m.effects {
 		for _, class := range m.removes(s.lib) {
-			if v, ok := m.effects[i].f.memberVar(s.lib.vars, class); ok && m.effects[i].op == "remove" && s.base[v].set.has(1) {
-				out = append(out, class)
+			v, ok := m.effects[i].f.memberVar(s.lib.vars, class)
+			if !ok || m.effects[i].op != "remove" || !s.base[v].set.has(1) {
+				continue
+			}
+			classes = append(classes, class)
+			if s.base[v].set.has(0) {
+				open = append(open, class)
 			}
 		}
 	}
-	return out
+	return classes, open
 }
 
 // looksAt says whether a provision depends on a fact that the move writes; a
-// move that only waits touches every provision.
+// move that waits for a term or for another law touches every provision.
 func (s *search) looksAt(o Obstacle, m *move) bool {
-	if m.each.kind == "date" {
+	if m.each.kind == "date" && m.each.wait != "year" {
 		return true
 	}
 	for _, g := range s.at(s.flow.Date).sides {

@@ -2,6 +2,7 @@ package law
 
 import (
 	"math/bits"
+	"slices"
 
 	"corridor"
 )
@@ -10,19 +11,32 @@ import (
 const unpayable int64 = 1 << 50
 
 // choice is one way in which a fact can stand: the classes that are then
-// possible, and the least that it costs.
+// possible, and the least that it takes.
 type choice struct {
-	mask uint64
-	cost int64
+	mask  uint64
+	least price
 }
 
+// price is what moves cost and how many they are, in parts of one.
+type price [2]int64
+
+const (
+	byCost = iota
+	byCount
+)
+
+// oneMove is a move in the parts that a price counts in: moves that write up
+// to ten facts are shared out exactly.
+const oneMove = 2520
+
 // bound is the least that must still be paid under a node, or unpayable if no
-// move left can make it lawful.
+// move left can make it lawful with as many actions as a plan may have.
 func (s *search) bound(n node) int64 {
+	room := int64(s.limits.Actions-n.set.count()) * oneMove
 	var rest []int
 	today := s.ready(n.set)
 	days := []corridor.Date{today}
-	for i := n.next; i < len(s.list); i++ {
+	for _, i := range s.order[n.next:] {
 		with := n.set
 		with.add(i)
 		if !s.excluded(n.set, i) && !s.covered(with) {
@@ -40,75 +54,102 @@ func (s *search) bound(n node) int64 {
 			continue
 		}
 		done[class] = true
-		least = min(least, s.boundOn(n.set, rest, d))
+		least = min(least, s.boundOn(n.set, rest, room, d))
 	}
 	return least
 }
 
 // boundOn is bound for the law of one day: the dearest side decides.
-func (s *search) boundOn(set bitset256, rest []int, day corridor.Date) int64 {
+func (s *search) boundOn(set bitset256, rest []int, room int64, day corridor.Date) int64 {
 	c := s.at(day)
-	vals := append([]values(nil), s.after(set, day)...)
+	s.stand = append(s.stand[:0], s.after(set, day)...)
 	worst := int64(0)
 	if len(c.sides) == 0 {
 		return unpayable
 	}
 	for i, g := range c.sides {
-		s.choices(g, vals, rest, day)
-		s.memo = append(s.memo[:0], make([]int64, len(c.graph[i].d.level))...)
-		worst = max(worst, s.pay(c.graph[i].d, c.graph[i].outcome))
+		s.choices(g, rest, day)
+		worst = max(worst, s.least(c.graph[i], byCost))
 		if worst == unpayable {
-			break
+			return worst
+		}
+		if s.least(c.graph[i], byCount) > room {
+			s.cut = true
+			return unpayable
 		}
 	}
 	return worst
 }
 
-// choices lists per level of a program how the remaining moves can make it
-// stand. A move that touches several levels spreads its cost over them.
-func (s *search) choices(g *program, vals []values, rest []int, day corridor.Date) {
-	s.alts = append(s.alts[:0], make([][]choice, len(g.part.levels))...)
-	for l := range g.part.levels {
-		s.alts[l] = append(s.alts[l], choice{g.part.levels[l].mask(&vals[g.part.levels[l].v]), 0})
-	}
-	touched := make([]int, len(g.part.levels))
-	scratch := make([]values, len(vals))
-	for _, i := range rest {
-		m := s.list[i]
-		var levels []int
-		for _, v := range m.vars {
-			if l, ok := g.part.of[v]; ok {
-				levels = append(levels, l)
-			}
-		}
-		if len(levels) == 0 {
-			continue
-		}
-		copy(scratch, vals)
-		s.apply(m, scratch, day)
-		for _, l := range levels {
-			touched[l]++
-			s.alts[l] = append(s.alts[l], choice{g.part.levels[l].mask(&scratch[g.part.levels[l].v]), m.cost / int64(len(levels))})
-		}
-	}
-	s.together(g, touched)
+func (s *search) least(g *graph, by int) int64 {
+	s.memo = slices.Grow(s.memo[:0], len(g.d.level))[:len(g.d.level)]
+	clear(s.memo)
+	return s.pay(g.d, g.outcome, by)
 }
 
-// together allows for numbers that several moves change one after another:
-// any class may then come about, at no cost that we could name.
-func (s *search) together(g *program, touched []int) {
-	for l, n := range touched {
-		if n > 1 && g.lib.vars[g.part.levels[l].v].kind == ranged {
+// choices lists per level of a program how the remaining moves can make it
+// stand. A move that touches several levels spreads its cost over them.
+func (s *search) choices(g *program, rest []int, day corridor.Date) {
+	levels := g.part.levels
+	s.alts = slices.Grow(s.alts[:0], len(levels))[:len(levels)]
+	s.touch = slices.Grow(s.touch[:0], len(levels))[:len(levels)]
+	for l := range levels {
+		s.alts[l] = append(s.alts[l][:0], choice{mask: levels[l].mask(&s.stand[levels[l].v])})
+		s.touch[l] = s.touch[l][:0]
+	}
+	s.scratch = append(s.scratch[:0], s.stand...)
+	for _, i := range rest {
+		m := s.list[i]
+		n := int64(0)
+		for _, v := range m.vars {
+			if _, ok := g.part.of[v]; ok {
+				n++
+			}
+		}
+		if n == 0 {
+			continue
+		}
+		s.apply(m, s.scratch, day)
+		for _, v := range m.vars {
+			if l, ok := g.part.of[v]; ok {
+				s.touch[l] = append(s.touch[l], i)
+				s.alts[l] = append(s.alts[l], choice{levels[l].mask(&s.scratch[v]), price{m.cost / n, oneMove / n}})
+			}
+		}
+		for _, v := range m.vars {
+			s.scratch[v] = s.stand[v]
+		}
+	}
+	s.together(g)
+}
+
+// together allows for numbers that several moves of one plan may change one
+// after another: any class may then come about, at no cost that we could name.
+func (s *search) together(g *program) {
+	for l, moves := range s.touch {
+		if g.lib.vars[g.part.levels[l].v].kind == ranged && s.compatible(moves) {
 			for c := range g.part.levels[l].n {
-				s.alts[l] = append(s.alts[l], choice{1 << c, 0})
+				s.alts[l] = append(s.alts[l], choice{mask: 1 << c})
 			}
 		}
 	}
+}
+
+// compatible says whether two of the moves can stand in one plan.
+func (s *search) compatible(moves []int) bool {
+	for k, i := range moves {
+		for _, j := range moves[k+1:] {
+			if !s.foes[i].has(j) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // pay walks a diagram: at each fact the cheapest choice, and under it the
 // dearest of the answers that stay open.
-func (s *search) pay(d *diagram, n int32) int64 {
+func (s *search) pay(d *diagram, n int32, by int) int64 {
 	if n < terminals {
 		if n == impossible || permitted&end(n) != 0 {
 			return 0
@@ -121,15 +162,15 @@ func (s *search) pay(d *diagram, n int32) int64 {
 	level := d.level[n]
 	least := unpayable
 	for _, alt := range s.alts[level] {
-		if alt.cost >= least {
+		if alt.least[by] >= least {
 			continue
 		}
 		worst := int64(0)
 		for mask := alt.mask; mask != 0 && worst < unpayable; mask &= mask - 1 {
-			worst = max(worst, s.pay(d, d.kids(n)[bits.TrailingZeros64(mask)]))
+			worst = max(worst, s.pay(d, d.kids(n)[bits.TrailingZeros64(mask)], by))
 		}
 		if worst < unpayable {
-			least = min(least, alt.cost+worst)
+			least = min(least, alt.least[by]+worst)
 		}
 	}
 	s.memo[n] = least + 1

@@ -164,7 +164,7 @@ func (s *search) changes(m *move) bool {
 		s.apply(m, vals, m.ready)
 		for _, g := range day.sides {
 			for _, v := range m.vars {
-				if l, ok := g.part.of[v]; ok && g.part.levels[l].mask(&vals[v]) != g.part.levels[l].mask(&day.vals[v]) {
+				if g.tellsApart(v, &vals[v], &day.vals[v]) {
 					return true
 				}
 			}

@@ -1,6 +1,7 @@
 package law
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 
@@ -26,6 +27,7 @@ type search struct {
 	days    map[corridor.Date]*scene
 	classes int // of scenes, so far
 	list    []*move
+	order   []int       // of moves, as nodes take them
 	foes    []bitset256 // per move: those that it excludes
 	cut     bool        // some moves or sets were left out: nothing is proved
 	marks   marks
@@ -34,9 +36,12 @@ type search struct {
 	found []bitset256 // sets that are lawful: no superset is looked at
 	kinds map[string]bool
 	seen  int // sets looked at
-	vals  []values
-	memo  []int64
-	alts  [][]choice
+
+	// Room that one bound or one decision after another uses.
+	vals, stand, scratch []values
+	memo                 []int64
+	alts                 [][]choice
+	touch                [][]int // per level: the moves that touch it
 }
 
 // scene is the law and the facts of one day.
@@ -205,7 +210,8 @@ func (s *search) earned(set bitset256) bool {
 	return true
 }
 
-// node is a set of moves in the queue; its children add moves from next on.
+// node is a set of moves in the queue; its children add moves from place
+// next of the order on.
 type node struct {
 	set     bitset256
 	next    int
@@ -244,13 +250,30 @@ func (q queue) Less(i, j int) bool {
 }
 
 // run collects plans until there are enough, or nothing is left to look at.
+// For each it looks anew: what was found decides which moves are worth taking
+// first.
 func (s *search) run() (plans []bitset256) {
 	s.kinds = map[string]bool{}
-	heap.Push(&s.queue, node{})
-	for s.queue.Len() > 0 && len(plans) < s.limits.Plans {
+	for len(plans) < s.limits.Plans {
+		set, ok := s.cheapest()
+		if !ok {
+			return plans
+		}
+		s.note(set)
+		plans = append(plans, set)
+	}
+	return plans
+}
+
+// cheapest finds the cheapest plan with a kind of action that none before it
+// had.
+func (s *search) cheapest() (bitset256, bool) {
+	s.arrange()
+	s.queue = append(s.queue[:0], node{})
+	for s.queue.Len() > 0 {
 		if s.seen >= s.limits.Sets {
 			s.cut = true
-			return plans
+			return bitset256{}, false
 		}
 		n := heap.Pop(&s.queue).(node)
 		switch {
@@ -261,8 +284,8 @@ func (s *search) run() (plans []bitset256) {
 			// A part of it may be lawful and was passed over as nothing new.
 			part := s.lawfulPart(n.set)
 			s.found = append(s.found, part)
-			if part == n.set && s.earned(n.set) && s.note(n.set) {
-				plans = append(plans, n.set)
+			if part == n.set && s.earned(n.set) && s.fresh(n.set) {
+				return n.set, true
 			}
 		default:
 			if h := s.bound(n); h < unpayable {
@@ -271,20 +294,74 @@ func (s *search) run() (plans []bitset256) {
 			}
 		}
 	}
-	return plans
+	return bitset256{}, false
 }
 
 // exclusions notes which moves cannot stand in one plan: those that give one
-// fact two values.
+// fact two values, and those of which one takes away all that the other does:
+// without the other the plan does the same.
 func (s *search) exclusions() {
 	s.foes = make([]bitset256, len(s.list))
 	for i, a := range s.list {
 		for j, b := range s.list {
-			if i != j && slices.ContainsFunc(a.sole, func(v int) bool { return slices.Contains(b.sole, v) }) {
+			if i == j {
+				continue
+			}
+			clash := slices.ContainsFunc(a.sole, func(v int) bool { return slices.Contains(b.sole, v) })
+			if clash || s.swallows(a, b) || s.swallows(b, a) {
 				s.foes[i].add(j)
 			}
 		}
 	}
+}
+
+// swallows says whether a move does nothing but take classes away that the
+// other takes away as well.
+func (s *search) swallows(other, m *move) bool {
+	if len(m.effects) == 0 || m.rec != nil || m.each.kind == "date" {
+		return false
+	}
+	for i := range m.effects {
+		if m.effects[i].op != "remove" {
+			return false
+		}
+	}
+	gone := s.goneBy(other)
+	return !slices.ContainsFunc(s.goneBy(m), func(v int) bool { return !slices.Contains(gone, v) })
+}
+
+// goneBy lists the classes that a move takes away.
+func (s *search) goneBy(m *move) []int {
+	var out []int
+	for i := range m.effects {
+		for _, class := range m.removes(s.lib) {
+			if v, ok := m.effects[i].f.memberVar(s.lib.vars, class); ok && m.effects[i].op == "remove" {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
+// arrange decides in which order nodes take moves. Those that write several
+// facts come first: the bound has to spread what such a move costs over its
+// facts, and once it is in or out, it need not. Then those of a new kind:
+// without one of them there is no plan.
+func (s *search) arrange() {
+	s.order = s.order[:0]
+	for i := range s.list {
+		s.order = append(s.order, i)
+	}
+	place := func(i int) int {
+		switch m := s.list[i]; {
+		case len(m.vars) > 1:
+			return -len(m.vars)
+		case s.kinds[m.kind]:
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(s.order, func(a, b int) int { return cmp.Compare(place(a), place(b)) })
 }
 
 // covered says whether a part of the set is already lawful.
@@ -307,8 +384,8 @@ func (s *search) novel(n node) bool {
 	if len(s.kinds) == 0 {
 		return true
 	}
-	for i, m := range s.list {
-		if !s.kinds[m.kind] && (n.set.has(i) || i >= n.next && !s.excluded(n.set, i)) {
+	for at, i := range s.order {
+		if !s.kinds[s.list[i].kind] && (n.set.has(i) || at >= n.next && !s.excluded(n.set, i)) {
 			return true
 		}
 	}
@@ -324,15 +401,26 @@ func (s *search) excluded(set bitset256, i int) bool {
 	return false
 }
 
-// note takes the kinds of a plan and says whether one of them is new.
-func (s *search) note(set bitset256) bool {
-	fresh := len(s.kinds) == 0
+// fresh says whether a set has a kind of action that no plan before it had.
+func (s *search) fresh(set bitset256) bool {
+	if len(s.kinds) == 0 {
+		return true
+	}
 	for i, m := range s.list {
 		if set.has(i) && !s.kinds[m.kind] {
-			s.kinds[m.kind], fresh = true, true
+			return true
 		}
 	}
-	return fresh
+	return false
+}
+
+// note takes the kinds of a plan.
+func (s *search) note(set bitset256) {
+	for i, m := range s.list {
+		if set.has(i) {
+			s.kinds[m.kind] = true
+		}
+	}
 }
 
 func (s *search) expand(n node) {
@@ -340,11 +428,12 @@ func (s *search) expand(n node) {
 		s.cut = true
 		return
 	}
-	for i := n.next; i < len(s.list); i++ {
+	for at := n.next; at < len(s.order); at++ {
+		i := s.order[at]
 		if s.excluded(n.set, i) {
 			continue
 		}
-		child := node{set: n.set, next: i + 1, cost: n.cost + s.list[i].cost}
+		child := node{set: n.set, next: at + 1, cost: n.cost + s.list[i].cost}
 		child.set.add(i)
 		child.bound = max(n.bound, child.cost)
 		heap.Push(&s.queue, child)

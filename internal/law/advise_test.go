@@ -266,3 +266,128 @@ func TestARecordThatNobodyCanPutInPlaceIsNotAdvised(t *testing.T) {
 		t.Errorf("a treaty is not made by a participant: %v", got)
 	}
 }
+
+// onlyScanned are the facts that a scan of a file about people leaves, with
+// the year's counts and the purpose: what was not seen may still be there.
+const onlyScanned = `data_classes: {has: [personal, health, payment, financial, geospatial]}, subjects_in_file: {min: 1, max: 2000}, sensitive_subjects_in_file: {min: 1, max: 2000},
+  purpose: marketing, subjects_ytd: 250000, sensitive_subjects_ytd: 20000`
+
+func TestAFileThatWasOnlyScannedHasWays(t *testing.T) {
+	l := shipped(t)
+	for _, to := range []string{"KZ", "RU"} {
+		f := crossing(t, "CN", to, onlyScanned)
+		f.Assume = "nothing_in_place"
+		a := advise(t, l, f, Limits{})
+		if len(a.Plans) != 5 {
+			t.Fatalf("to %s: %v", to, ways(a))
+		}
+		for i, p := range a.Plans {
+			if i > 0 && p.Cost < a.Plans[i-1].Cost {
+				t.Errorf("to %s: way %d is cheaper than the one before", to, i+1)
+			}
+			if v, err := l.Decide(p.Flow); err != nil || !v.Outcome.Permits() {
+				t.Errorf("to %s: way %d decided anew: %v %v", to, i+1, v.Outcome, err)
+			}
+			needless(t, l, f, p)
+		}
+		first := a.Plans[0].Actions
+		at := slices.IndexFunc(first, func(x Action) bool { return x.ID == "drop_class:core" })
+		if at < 0 || !slices.Equal(first[at].Open, []string{"core"}) {
+			t.Errorf("nothing says that core data is there, and the step does not say so: %+v", first)
+		}
+	}
+}
+
+// needless fails where a way is lawful without one of its actions.
+func needless(t *testing.T, l *Library, f corridor.Flow, p Plan) {
+	t.Helper()
+	s, err := l.search(f, Limits{}.withDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set bitset256
+	for _, x := range p.Actions {
+		set.add(slices.IndexFunc(s.list, func(m *move) bool { return m.id == x.ID }))
+	}
+	for i := range s.list {
+		part := set
+		if part.remove(i); part != set && s.lawful(part) {
+			t.Errorf("%s is needless in %v", s.list[i].id, ways(Advice{Plans: []Plan{p}}))
+		}
+	}
+}
+
+func TestTheBoundKeepsASearchSmall(t *testing.T) {
+	l := shipped(t)
+	for name, c := range map[string]struct {
+		to, facts string
+		actions   int
+		most      int
+	}{
+		"a file that was only scanned":      {"RU", onlyScanned, 12, 20_000},
+		"a file that an officer has read":   {"RU", strings.NewReplacer("{has: [", "[", "]}", "]").Replace(onlyScanned), 8, 1_000},
+		"more actions than a plan may have": {"KZ", onlyScanned, 4, 100},
+	} {
+		f := crossing(t, "CN", c.to, c.facts)
+		s, err := l.search(f, Limits{Actions: c.actions}.withDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.run(); s.seen >= c.most {
+			t.Errorf("%s: looks at %d sets; under %d is enough", name, s.seen, c.most)
+		}
+	}
+}
+
+func TestWhereThereIsNoWayTheProvisionsAreNamed(t *testing.T) {
+	l := shipped(t)
+	f := crossing(t, "CN", "KZ", `data_classes: [state_secret], subjects_ytd: 250000, subjects_in_file: {min: 1, max: 2000}`)
+	f.Assume = "nothing_in_place"
+	a := advise(t, l, f, Limits{Needed: []string{"state_secret"}})
+	if len(a.Plans) != 0 || !a.Complete {
+		t.Fatalf("%v, complete %t", ways(a), a.Complete)
+	}
+	if !slices.ContainsFunc(a.Fixed, func(o Obstacle) bool { return o.Rule == "cn.secrets.28" && len(o.Citations) > 0 }) {
+		t.Errorf("what stands in the way for good: %+v", a.Fixed)
+	}
+}
+
+func TestPartOfAPlanChangesNoMoreThanItsOwnActions(t *testing.T) {
+	l := shipped(t)
+	f := crossing(t, "CN", "RU", onlyScanned)
+	p := advise(t, l, f, Limits{}).Plans[0]
+	if len(p.Actions) < 3 {
+		t.Fatalf("the plan has too few actions for this test: %v", p.Actions)
+	}
+	part, err := l.After(f, []string{"drop_sensitive"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lacks, _ := part.Facts["data_classes"].(map[string]any)["lacks"].([]any)
+	if slices.Contains(lacks, any("core")) || !slices.Contains(lacks, any("health")) {
+		t.Errorf("after the sensitive columns went the data lacks %v", lacks)
+	}
+	if v, err := l.Decide(part); err != nil || v.Outcome.Permits() || part.Date != f.Date {
+		t.Errorf("with the year not over and the rest not made sure of: %v %v on %s", v.Outcome, err, part.Date)
+	}
+	if _, err := l.After(f, []string{"nothing_of_the_kind"}, true); corridor.KindOf(err) != corridor.NotFound {
+		t.Errorf("an action that there is not: %v", err)
+	}
+}
+
+func TestWhatAnActionMayHaveMissedStaysOpen(t *testing.T) {
+	l := shipped(t)
+	f := crossing(t, "CN", "KZ", manyPeople)
+	for _, c := range []struct {
+		sure bool
+		want corridor.Outcome
+	}{{true, corridor.Allow}, {false, corridor.Undetermined}} {
+		after, err := l.After(f, []string{"drop_people"}, c.sure)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := l.Decide(after); err != nil || v.Outcome != c.want {
+			t.Errorf("people left out, sure %t: %v %v; want %v", c.sure, v.Outcome, err, c.want)
+		}
+	}
+}

@@ -48,6 +48,9 @@ func (a *axiom) shapeClose(s *scope) {
 		rest = append(rest, k)
 	}
 	a.rest = join(opAnd, rest...)
+	if a.rest.op == opAtom {
+		a.from = s.table.atoms[a.rest.atom].v
+	}
 	if a.target < 0 || len(rest) == 0 {
 		s.r.failAt(a.src.place, `write  A && !("member" in set)`, "axiom %q cannot close an input: nothing in it is a missing member", a.id)
 	}
@@ -120,6 +123,74 @@ func (x *axioms) connected(used map[int]bool) []int {
 	}
 	return out
 }
+
+// needed tells the connected axioms that a program has to keep from those that
+// it can spare. "A implies B" binds nothing where neither a rule nor another
+// kept axiom looks at A: where A surely holds, the facts were closed over it
+// and B is known; where A is open, it may as well not hold. That B cannot be
+// taken back while A holds is said when facts are read.
+func (x *axioms) needed(connected []int, rules map[int]bool) (kept, spare []int) {
+	kept = slices.Clone(connected)
+	for again := true; again; {
+		again = false
+		for i, a := range kept {
+			v := x.list[a].from
+			if v < 0 || rules[v] || slices.ContainsFunc(kept, func(o int) bool { return x.list[o].from != v && slices.Contains(x.vars[o], v) }) {
+				continue
+			}
+			kept, spare, again = slices.Delete(kept, i, i+1), append(spare, a), true
+			break
+		}
+	}
+	return kept, spare
+}
+
+// infers says whether the A of "A implies B" surely holds.
+func (x *axioms) infers(a int, vals []values) bool {
+	at := &x.table.atoms[x.list[a].rest.atom]
+	sure, _ := at.certain(&vals[at.v])
+	return sure
+}
+
+// keepRaised marks as never to be spared each "A implies B" whose A an action
+// can bring about: advice changes facts after they were closed.
+func (l *Library) keepRaised() {
+	for _, a := range l.axioms.list {
+		if a.from >= 0 && l.raised(&l.axioms.table.atoms[a.rest.atom]) {
+			a.from = -1
+		}
+	}
+}
+
+func (l *Library) raised(at *atom) bool {
+	if l.vars[at.v].fact.derive != nil { // it follows from what an action may change
+		return true
+	}
+	changes := func(name string) bool {
+		f := l.vocab.byName[name]
+		return f != nil && slices.Contains(f.vars, at.v)
+	}
+	for _, act := range l.actions.list {
+		for i := range act.effects {
+			e := &act.effects[i]
+			if e.counts != nil && (changes(e.counts.file) || changes(e.counts.to)) {
+				return true
+			}
+			if !changes(e.fact) || e.op == "remove" || e.op == "clear" { // members only go
+				continue
+			}
+			n, number := e.to.(int64)
+			x := between(n, n)
+			if _, never := at.certain(&x); !number || !never {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// all keeps every connected axiom.
+func (x *axioms) all(connected []int, _ map[int]bool) (kept, spare []int) { return connected, nil }
 
 // close adds to exact lists what an axiom says must be in them, until
 // nothing changes.

@@ -15,15 +15,17 @@ type Batch[T any] struct {
 	usual  corridor.Flow
 	answer func(corridor.Verdict, error) T
 	line   lineSketcher
-	kept   map[uint64]*keptAnswer[T]
-	n      int
+	slots  []kept   // by hash, a power of two
+	words  []uint64 // of all sketches: how many words each has, then the words
+	kept   []T
 	off    bool
 }
 
-type keptAnswer[T any] struct {
-	sketch []uint64
-	answer T
-	next   *keptAnswer[T] // of another sketch with the same hash
+// kept is where the answer to a sketch is.
+type kept struct {
+	hash   uint64
+	words  uint32 // where its sketch begins
+	answer uint32 // 1 + its place; 0 is free
 }
 
 // MaxBatchAnswers is how many answers a Batch keeps. When there are more it
@@ -36,14 +38,14 @@ const MaxBatchAnswers = 1 << 15
 func NewBatch[T any](l *Library, usual corridor.Flow, answer func(corridor.Verdict, error) T) *Batch[T] {
 	book := l.sketches()
 	return &Batch[T]{lib: l, usual: usual, answer: answer, line: lineSketcher{sketcher: book.sketcher()},
-		kept: map[uint64]*keptAnswer[T]{}, off: len(l.vars) >= slotMechanism}
+		slots: make([]kept, 64), off: len(l.vars) >= slotMechanism}
 }
 
 // Line answers for the flow of one line of JSON.
 func (b *Batch[T]) Line(text string) T {
 	if !b.off && b.line.line(text, &b.usual) {
-		if a := b.find(); a != nil {
-			return a.answer
+		if at, ok := b.find(b.line.hash()); ok {
+			return b.kept[at.answer-1]
 		}
 	}
 	f, err := ParseFlow([]byte(text), b.usual)
@@ -58,10 +60,12 @@ func (b *Batch[T]) Decide(f corridor.Flow) T {
 	if b.off || !b.line.flow(&f) {
 		return b.decide(f)
 	}
-	if a := b.find(); a != nil {
-		return a.answer
+	h := b.line.hash()
+	at, ok := b.find(h)
+	if !ok {
+		return b.keep(h, b.decide(f))
 	}
-	return b.keep(b.decide(f))
+	return b.kept[at.answer-1]
 }
 
 // decide answers without memory.
@@ -75,22 +79,55 @@ func (b *Batch[T]) decide(f corridor.Flow) T {
 	return b.answer(v, nil)
 }
 
-// find looks for the answer to what was sketched last.
-func (b *Batch[T]) find() *keptAnswer[T] {
-	a := b.kept[b.line.hash()]
-	for a != nil && !slices.Equal(a.sketch, b.line.words) {
-		a = a.next
+// find looks for the answer to what was sketched last, or for room for it.
+func (b *Batch[T]) find(hash uint64) (at *kept, ok bool) {
+	mask := uint64(len(b.slots) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		at = &b.slots[i]
+		if at.answer == 0 {
+			return at, false
+		}
+		if at.hash == hash && b.line.same(b.words[at.words:]) {
+			return at, true
+		}
 	}
-	return a
+}
+
+// same says whether the last sketch is the one that list begins with.
+func (s *sketcher) same(list []uint64) bool {
+	n := uint64(len(s.words))
+	return list[0] == n && slices.Equal(list[1:n+1], s.words)
 }
 
 // keep keeps the answer to what was sketched last.
-func (b *Batch[T]) keep(answer T) T {
-	if b.n++; b.n > MaxBatchAnswers {
+func (b *Batch[T]) keep(hash uint64, answer T) T {
+	if len(b.kept) == MaxBatchAnswers {
+		clear(b.slots)
 		clear(b.kept)
-		b.n = 1
+		b.words, b.kept = b.words[:0], b.kept[:0]
 	}
-	h := b.line.hash()
-	b.kept[h] = &keptAnswer[T]{slices.Clone(b.line.words), answer, b.kept[h]}
+	if 2*len(b.kept) >= len(b.slots) {
+		b.grow()
+	}
+	at, _ := b.find(hash)
+	b.kept = append(b.kept, answer)
+	*at = kept{hash, uint32(len(b.words)), uint32(len(b.kept))}
+	b.words = append(append(b.words, uint64(len(b.line.words))), b.line.words...)
 	return answer
+}
+
+func (b *Batch[T]) grow() {
+	old := b.slots
+	b.slots = make([]kept, 2*len(old))
+	mask := uint64(len(b.slots) - 1)
+	for _, k := range old {
+		if k.answer == 0 {
+			continue
+		}
+		i := k.hash & mask
+		for b.slots[i].answer != 0 {
+			i = (i + 1) & mask
+		}
+		b.slots[i] = k
+	}
 }

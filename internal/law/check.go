@@ -41,6 +41,12 @@ func (p *pack) check(r *reader, l *Library) {
 		p.checkCites(r, c.place, "condition "+c.name, c.cites, nil)
 	}
 	for _, c := range p.records {
+		if v := c.valid; v != nil {
+			p.checkCites(r, c.place, c.class+" "+c.id, v.cites, nil)
+			if _, ok := l.obligations.events[v.event]; !ok {
+				r.failAt(c.place, didYouMean(v.event, keys(l.obligations.events)), "the validity of %s names the unknown event %q", c.id, v.event)
+			}
+		}
 		if c.still != nil && l.calendars[c.still.calendar] == nil {
 			r.failAt(c.place, didYouMean(c.still.calendar, keys(l.calendars)), "%s %q names the unknown calendar %q", c.class, c.id, c.still.calendar)
 		}

@@ -12,6 +12,11 @@ import (
 // would pass below a threshold that the file alone reaches.
 func (in *inputs) count() error {
 	for _, f := range in.lib.vocab.facts {
+		if f.About != "" {
+			if err := in.someone(f); err != nil {
+				return err
+			}
+		}
 		if len(f.Within) == 0 {
 			continue
 		}
@@ -34,6 +39,47 @@ func (in *inputs) count() error {
 		}
 	}
 	return nil
+}
+
+// someone holds a count of people to the class of data that is about people:
+// where that is there, the count and the larger ones that it is part of are
+// not zero.
+func (in *inputs) someone(f *fact) error {
+	x := &in.vals[f.vars[0]]
+	zero := func() bool { return x.hi == 0 || len(f.Within) > 0 && in.most(f.Within) == 0 }
+	if !zero() {
+		return nil
+	}
+	in.lib.axioms.close(in.vals)
+	if !in.surely(f.About) {
+		return nil
+	}
+	if in.doubt(f); !zero() {
+		return nil
+	}
+	names := f.Name
+	if x.hi != 0 {
+		names = strings.Join(f.Within, " and ")
+	}
+	e := corridor.E(corridor.Invalid, "the data is %q, which is about at least one person, but there is nobody by %s", f.About, names)
+	e.Where, e.Fix = "facts."+f.Name, "count this flow in; leave out what is not known; or correct data_classes"
+	if x.hi != 0 {
+		e.Where = "facts." + f.Within[0]
+	}
+	return e
+}
+
+// surely says whether a flow has a member of a set for certain.
+func (in *inputs) surely(member string) bool {
+	for _, f := range in.lib.vocab.facts {
+		if f.Type != typeSet {
+			continue
+		}
+		if v, ok := f.memberVar(in.lib.vars, member); ok && !in.vals[v].set.has(0) {
+			return true
+		}
+	}
+	return false
 }
 
 // most is the largest sum of some numbers that is possible.

@@ -84,6 +84,7 @@ type survey struct {
 	tests   map[*program][][]use // per level
 	provers map[*program]*prover
 	usual   map[*program][]uint8
+	wholes  map[*program]*program
 	homes   []string // states in which the pack is the law; none: treaties, between any two
 	likely  [3]likely
 }
@@ -106,7 +107,7 @@ func (l *Library) Cover(results []CaseResult) []Coverage {
 
 func (l *Library) survey(p *pack, results []CaseResult) *survey {
 	s := &survey{lib: l, pack: p, index: map[goalKey]*goal{}, spots: map[*program][]*spot{}, tests: map[*program][][]use{},
-		provers: map[*program]*prover{}, usual: map[*program][]uint8{}}
+		provers: map[*program]*prover{}, usual: map[*program][]uint8{}, wholes: map[*program]*program{}}
 	for _, code := range l.atlas.codes {
 		if l.byJurisdiction[code] == p {
 			s.homes = append(s.homes, code)
@@ -192,7 +193,7 @@ type ground struct {
 func (s *survey) grounds(u *rule, side int) []ground {
 	var out []ground
 	for e := len(s.pack.sides[side]) - 1; e >= 0; e-- {
-		g := s.pack.sides[side][e].cell()
+		g := s.whole(s.pack.sides[side][e].cell())
 		if g.err != nil {
 			continue
 		}
@@ -206,6 +207,22 @@ func (s *survey) grounds(u *rule, side int) []ground {
 		}
 	}
 	return out
+}
+
+// whole is a program with all connected axioms: a case says of every class of
+// data whether it is there, so what it says must not contradict any of them.
+func (s *survey) whole(g *program) *program {
+	w := s.wholes[g]
+	switch {
+	case w != nil:
+	case len(g.spare) == 0:
+		w = g
+	default:
+		w = s.lib.compileWith(g.pack, g.side, g.day(g.from), s.lib.axioms.all)
+		w.from, w.until = g.from, g.until
+	}
+	s.wholes[g] = w
+	return w
 }
 
 // on says whether a day falls under the program.

@@ -244,6 +244,23 @@ func commonest[K ~string | ~int32](count map[K]int) K {
 	return best
 }
 
+// farAhead is the day after which what a pack knows is only what is known now.
+func (p *pack) farAhead() corridor.Date {
+	if p.known == 0 { // no source of it has a date
+		return dateMax
+	}
+	return p.known + maxHorizon
+}
+
+// lastKnown is the newest day of which a pack speaks.
+func (p *pack) lastKnown() corridor.Date {
+	day := p.today()
+	for _, u := range p.rules {
+		day = max(day, u.from, u.to)
+	}
+	return day
+}
+
 // today is the newest date on which a source of the pack was seen: the day of
 // which its author speaks.
 func (p *pack) today() corridor.Date {

@@ -33,12 +33,13 @@ func (s *survey) place(c Case) *spot {
 	if err != nil {
 		return nil
 	}
-	var p prepared
+	p := prepared{details: &details{}}
 	if err := in.side(&p, here, c.Side, in.standstills()); err != nil || p.g == nil || p.g.pack != s.pack {
 		return nil
 	}
 	var d corridor.Decision
 	p.decide(&d)
+	p.project(s.whole(p.g), in.vals)
 	at := &spot{id: c.ID, g: p.g, side: side, flow: f, class: p.class, vals: in.vals, answer: d.Outcome, open: d.Open(), duties: map[string]bool{}}
 	for _, o := range d.Duties {
 		at.duties[o.ID] = at.duties[o.ID] || o.Certain

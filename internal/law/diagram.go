@@ -2,6 +2,7 @@ package law
 
 import (
 	"math/bits"
+	"slices"
 
 	"corridor"
 )
@@ -33,17 +34,36 @@ type diagram struct {
 	memo  map[[3]int32]int32
 	steps int
 	full  bool // a limit was hit; every result since is void
+	stack []int32
 }
 
+// smallTable is the size with which a table of nodes begins.
+const smallTable = 256
+
 func newDiagram(arity []int) *diagram {
-	d := &diagram{arity: arity}
+	d := &diagram{}
+	d.begin(arity)
+	return d
+}
+
+// begin empties a diagram for another use.
+func (d *diagram) begin(arity []int) {
+	*d = diagram{arity: arity, level: d.level[:0], first: d.first[:0], arena: d.arena[:0], table: d.table, stack: d.stack[:0]}
 	for range terminals {
 		d.level = append(d.level, int32(len(arity)))
 		d.first = append(d.first, 0)
 	}
-	d.grow(256)
-	return d
+	d.grow(smallTable)
 }
+
+// room gives space for the kids of a node at level until it is left.
+func (d *diagram) room(level int32) []int32 {
+	at, n := len(d.stack), d.arity[level]
+	d.stack = slices.Grow(d.stack, n)[:at+n]
+	return d.stack[at:]
+}
+
+func (d *diagram) leave(room []int32) { d.stack = d.stack[:len(d.stack)-len(room)] }
 
 func (d *diagram) size() int { return len(d.level) - int(terminals) }
 
@@ -53,7 +73,7 @@ func (d *diagram) kids(n int32) []int32 {
 }
 
 func (d *diagram) grow(n int) {
-	d.table = make([]int32, n)
+	d.table = slices.Grow(d.table[:0], n)[:n]
 	for i := range d.table {
 		d.table[i] = -1
 	}
@@ -124,8 +144,8 @@ func equal(a, b []int32) bool {
 
 // literal is the yes/no diagram "the class at level is in mask".
 func (d *diagram) literal(level int32, mask uint64) int32 {
-	var buf [64]int32
-	kids := buf[:d.arity[level]]
+	kids := d.room(level)
+	defer d.leave(kids)
 	for c := range kids {
 		kids[c] = int32(mask >> c & 1)
 	}
@@ -151,12 +171,12 @@ func (d *diagram) ite(f, g, h int32) int32 {
 		return no
 	}
 	top := min(d.level[f], d.level[g], d.level[h])
-	var buf [64]int32
-	kids := buf[:d.arity[top]]
+	kids := d.room(top)
 	for c := range kids {
 		kids[c] = d.ite(d.kid(f, top, c), d.kid(g, top, c), d.kid(h, top, c))
 	}
 	r := d.node(top, kids)
+	d.leave(kids)
 	if d.memo == nil {
 		d.memo = map[[3]int32]int32{}
 	}
@@ -210,11 +230,13 @@ func (d *diagram) build(f *formula, done map[*formula]int32, literal func(atom i
 type marks struct {
 	stamp uint32
 	seen  []uint32
+	found []ends // of ends: by node
+	todo  []int32
 }
 
 func (m *marks) reset(n int) {
 	if len(m.seen) < n {
-		m.seen = make([]uint32, n+n/2)
+		m.seen, m.found = make([]uint32, n+n/2), make([]ends, n+n/2)
 		m.stamp = 0
 	}
 	if m.stamp++; m.stamp == 0 {
@@ -256,27 +278,42 @@ func (d *diagram) reach(root int32, possible []uint64, m *marks) ends {
 	return found
 }
 
-// follow walks a diagram whose every class is known.
-func (d *diagram) follow(root int32, class []uint8) int32 {
-	for root >= terminals {
-		root = d.arena[d.first[root]+int32(class[d.level[root]])]
+// ends is reach for many roots under the same possible classes: what was found
+// under a node is remembered until m is reset, which the caller does first.
+func (d *diagram) ends(n int32, possible []uint64, m *marks) ends {
+	if n < terminals {
+		return end(n)
 	}
-	return root
+	if m.seen[n] == m.stamp {
+		return m.found[n]
+	}
+	var found ends
+	first := d.first[n]
+	for mask := possible[d.level[n]]; mask != 0; mask &= mask - 1 {
+		found |= d.ends(d.arena[first+int32(bits.TrailingZeros64(mask))], possible, m)
+	}
+	m.seen[n], m.found[n] = m.stamp, found
+	return found
 }
 
-// count gives the nodes under root.
+// count gives the nodes under root, and marks them in m.
 func (d *diagram) count(root int32, m *marks) int {
-	if root < terminals {
-		return 0
-	}
-	m.reset(len(d.level))
 	n := 0
-	todo := []int32{root}
+	if root >= terminals {
+		d.visit(root, m, func(int32) { n++ })
+	}
+	return n
+}
+
+// visit calls see for every node under root, which is none of the terminals.
+func (d *diagram) visit(root int32, m *marks, see func(n int32)) {
+	m.reset(len(d.level))
 	m.seen[root] = m.stamp
+	todo := append(m.todo[:0], root)
 	for len(todo) > 0 {
 		at := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		n++
+		see(at)
 		for _, k := range d.kids(at) {
 			if k >= terminals && m.seen[k] != m.stamp {
 				m.seen[k] = m.stamp
@@ -284,7 +321,7 @@ func (d *diagram) count(root int32, m *marks) int {
 			}
 		}
 	}
-	return n
+	m.todo = todo
 }
 
 // real drops the impossible worlds.

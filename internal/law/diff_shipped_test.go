@@ -11,6 +11,7 @@ import (
 	"corridor"
 	"corridor/internal/law"
 	"corridor/packs"
+	"corridor/test/racing"
 )
 
 // editedFS is the shipped packs with replacements in one file: an edition as
@@ -107,6 +108,9 @@ func TestAThresholdThatMovesIsToldInTheLawsOwnTerms(t *testing.T) {
 }
 
 func TestAnEditionDiffersFromItselfNowhere(t *testing.T) {
+	if racing.On {
+		t.Skip("starts no goroutine: nothing for the race detector")
+	}
 	d, err := law.Compare(library(t), library(t), law.DiffOptions{})
 	if err != nil || len(d.Packs) != 0 || len(d.Shared) != 0 {
 		t.Fatalf("%v %+v", err, d)

@@ -109,13 +109,13 @@ func (l *Library) sharedThings() []thing {
 	var out []thing
 	for _, f := range l.vocab.facts {
 		out = append(out, thing{"fact", f.Name, []aspect{{"type", f.Type}, {"values", f.Values}, {"bounds", []any{f.Min, f.Max, f.Optional}},
-			{"derivation", f.Derived}, {"within", f.Within}, {"who knows", f.Asks}, {"advice", f.Change}, {"weights", f.weights}, {"question", f.Question}}, nil})
+			{"derivation", f.Derived}, {"within", f.Within}, {"about", f.About}, {"who knows", f.Asks}, {"advice", f.Change}, {"weights", f.weights}, {"question", f.Question}}, nil})
 	}
 	for _, x := range l.vocab.axioms {
 		out = append(out, thing{"axiom", x.id, []aspect{{"condition", plainly(x.src.text)}, {"closing", x.close}, {"text", x.text}}, nil})
 	}
 	for _, o := range l.obligations.all {
-		out = append(out, thing{"obligation", o.ID, []aspect{{"owner", o.Owner}, {"time", o.When}, {"deadline", o.Deadline}, {"stage", o.Stage},
+		out = append(out, thing{"obligation", o.ID, []aspect{{"owner", o.Owner}, {"time", o.When}, {"deadline", o.Deadline}, {"approver", o.Approver}, {"stage", o.Stage},
 			{"evidence", o.Evidence}, {"other names", o.Aliases}, {"text", o.Text}}, nil})
 	}
 	for _, name := range keys(l.profiles) {
@@ -124,7 +124,7 @@ func (l *Library) sharedThings() []thing {
 	}
 	for _, cc := range keys(l.calendars) {
 		c := l.calendars[cc]
-		out = append(out, thing{"calendar", cc, []aspect{{"days", []any{c.rest, c.years}}}, nil})
+		out = append(out, thing{"calendar", cc, []aspect{{"days", []any{c.rest, c.moves, c.years}}}, nil})
 	}
 	return out
 }

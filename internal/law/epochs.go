@@ -11,9 +11,13 @@ import (
 // finish prepares what decisions need: the axioms' diagram and, per pack and
 // side, one lazily compiled program between two changes of its law.
 func (l *Library) finish(fresh bool) error {
+	for _, p := range l.packs {
+		p.known = p.lastKnown()
+	}
 	if err := l.axioms.finish(l.vars); err != nil {
 		return err
 	}
+	l.keepRaised()
 	l.prepareReading()
 	if err := l.checkProfiles(); err != nil {
 		return err
@@ -56,6 +60,9 @@ func (l *Library) prepareReading() {
 	for _, rec := range l.recordList {
 		if rec.still != nil {
 			l.stills = append(l.stills, rec)
+		}
+		if rec.valid != nil {
+			l.valids = append(l.valids, rec)
 		}
 		rec.nothing = rec.class + "s." + rec.id + " = " + plain(rec.states[0])
 	}

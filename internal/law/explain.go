@@ -2,6 +2,7 @@ package law
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -27,27 +28,30 @@ func (p *prepared) explain(d *corridor.Decision) {
 func (p *prepared) explanation(base *corridor.Decision) corridor.Decision {
 	full := *base
 	d := &full
-	g, m := p.g, p.g.lib.marks()
-	defer g.lib.scratch.Put(m)
-	reach := func(root int32) ends { return p.graph.d.reach(root, p.masks, m).real() }
-	d.Outcome, d.Best, d.Worst = reach(p.graph.outcome).outcomes()
-	d.Matched = []corridor.Match{}
-	x := &explanation{prepared: p, d: d, reach: reach, owed: map[int][]int{}}
-	for i := g.lifts; i < len(g.rules); i++ {
+	desk := p.g.lib.desk()
+	defer p.g.lib.desks.Put(desk)
+	x := &explanation{prepared: p, d: d, desk: desk}
+	x.reached.reset(len(p.graph.d.level))
+	x.owed = slices.Grow(x.owed[:0], len(p.g.duty))[:len(p.g.duty)]
+	for i := range x.owed {
+		x.owed[i] = x.owed[i][:0]
+	}
+	d.Outcome, d.Best, d.Worst = x.reach(p.graph.outcome).outcomes()
+	x.matched = x.matched[:0]
+	for i := p.g.lifts; i < len(p.g.rules); i++ {
 		x.rule(i)
 	}
-	for i := range g.lifts {
+	for i := range p.g.lifts {
 		x.exemption(i)
 	}
 	if sure, maybe := x.state(p.graph.silent); maybe {
-		s := g.silence
-		s.Certain = sure
-		d.Matched = append(d.Matched, s)
+		x.add(p.g.silence, sure)
 	}
+	d.Matched = append(make([]corridor.Match, 0, len(x.matched)), x.matched...)
 	d.Unverified = x.shaky()
 	d.Duties = x.duties()
 	if d.Outcome == corridor.Undetermined {
-		d.Questions = p.questions()
+		d.Questions = x.questions()
 	}
 	return full
 }
@@ -96,9 +100,81 @@ func (r *recent) put(key string, d corridor.Decision) {
 
 type explanation struct {
 	*prepared
-	d     *corridor.Decision
-	reach func(root int32) ends
-	owed  map[int][]int // obligation to the rules that may ask for it
+	*desk
+	d *corridor.Decision
+}
+
+// desk is what explaining one flow takes, kept for the next one.
+type desk struct {
+	reached marks   // of the program's diagrams
+	owed    [][]int // by obligation: the rules that may ask for it
+	matched []corridor.Match
+	merger  merger
+	walked  marks // of the merger's diagram
+	sights  sights
+	basis   basis
+}
+
+func (l *Library) desk() *desk {
+	if d, ok := l.desks.Get().(*desk); ok {
+		return d
+	}
+	return &desk{}
+}
+
+// basis collects rules and what they cite, each citation once.
+type basis struct {
+	g     *program
+	rules []string
+	cites []int
+	have  []bool // by citation of the program
+}
+
+func (b *basis) begin(g *program) {
+	b.g, b.rules, b.cites, b.have = g, b.rules[:0], b.cites[:0], cleared(b.have, len(g.cites))
+}
+
+func (b *basis) ask(u *prule) {
+	b.rules = append(b.rules, u.id)
+	for _, c := range u.cited {
+		if !b.have[c] {
+			b.have[c], b.cites = true, append(b.cites, c)
+		}
+	}
+}
+
+// asked gives what was collected, or nil.
+func (b *basis) asked() ([]string, []corridor.Citation) {
+	if len(b.rules) == 0 {
+		return nil, nil
+	}
+	var cites []corridor.Citation
+	if len(b.cites) > 0 {
+		cites = make([]corridor.Citation, len(b.cites))
+	}
+	for i, c := range b.cites {
+		cites[i] = b.g.cites[c]
+	}
+	return slices.Clone(b.rules), cites
+}
+
+// reach finds what the facts leave open under a node.
+func (x *explanation) reach(root int32) ends {
+	return x.graph.d.ends(root, x.masks, &x.reached).real()
+}
+
+// open lists the rules of which it is open whether they apply or what they
+// yield.
+func (x *explanation) open() []*prule {
+	var out []*prule
+	undecided := func(root int32) bool { return x.reach(root) == end(yes)|end(no) }
+	for i := range x.g.rules {
+		gr := &x.graph.rules[i]
+		if undecided(gr.applies) || slices.ContainsFunc(gr.results, undecided) {
+			out = append(out, &x.g.rules[i])
+		}
+	}
+	return out
 }
 
 // state says whether a yes/no diagram is yes in every possible world and in
@@ -110,8 +186,8 @@ func (x *explanation) state(root int32) (sure, maybe bool) {
 
 func (x *explanation) add(m corridor.Match, certain bool) *corridor.Match {
 	m.Certain = certain
-	x.d.Matched = append(x.d.Matched, m)
-	return &x.d.Matched[len(x.d.Matched)-1]
+	x.matched = append(x.matched, m)
+	return &x.matched[len(x.matched)-1]
 }
 
 func (x *explanation) owe(duties []int, rule int) {
@@ -183,19 +259,28 @@ func (x *explanation) shaky() bool {
 }
 
 func (x *explanation) duties() []corridor.Obligation {
-	out := []corridor.Obligation{}
+	n := 0
+	for _, rules := range x.owed {
+		if len(rules) > 0 {
+			n++
+		}
+	}
+	out := make([]corridor.Obligation, 0, n)
 	for _, sure := range []bool{true, false} {
-		for i := range x.g.duty {
-			rules := x.owed[i]
-			if certain, _ := x.state(x.graph.duties[i]); len(rules) == 0 || certain != sure {
+		for i, rules := range x.owed {
+			if len(rules) == 0 {
+				continue
+			}
+			if certain, _ := x.state(x.graph.duties[i]); certain != sure {
 				continue
 			}
 			o := x.g.duty[i]
 			o.Certain = sure
+			x.basis.begin(x.g)
 			for _, r := range rules {
-				o.Rules = append(o.Rules, x.g.rules[r].id)
-				o.Citations = growCites(o.Citations, x.g.rules[r].cites)
+				x.basis.ask(&x.g.rules[r])
 			}
+			o.Rules, o.Citations = x.basis.asked()
 			out = append(out, o)
 		}
 	}

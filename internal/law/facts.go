@@ -2,6 +2,7 @@ package law
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -27,7 +28,10 @@ type inputs struct {
 	filed   []filed // when filings were made
 	assumed []assumption
 	notes   []string
-	own     *pack // the pack that the shorthand mechanism, filing and impact_assessment means
+	names   []string    // of read: the facts in order
+	class   [3][]uint8  // of prepare: room for the classes of each side
+	masks   [3][]uint64 // and for those that are possible
+	own     *pack       // the pack that the shorthand mechanism, filing and impact_assessment means
 }
 
 // known says who said something about a variable.
@@ -98,32 +102,17 @@ func (l *Library) inputs() *inputs {
 func (in *inputs) forget() {
 	lib := in.lib
 	clear(in.given)
-	*in = inputs{vals: in.vals, given: in.given, filled: in.filled[:0], filed: in.filed[:0], assumed: in.assumed[:0]}
+	*in = inputs{vals: in.vals, given: in.given, names: in.names[:0], class: in.class, masks: in.masks, filled: in.filled[:0], filed: in.filed[:0], assumed: in.assumed[:0]}
 	lib.reading.Put(in)
 }
 
 func (in *inputs) read(f corridor.Flow, own *pack) error {
 	in.flow, in.own = f, own
-	if err := in.frame(); err != nil {
-		return err
-	}
 	if len(f.Facts) > maxGiven {
 		return corridor.E(corridor.Limited, "more than %d facts", maxGiven)
 	}
-	names := keys(f.Facts)
-	for _, short := range []bool{false, true} { // what is more exact comes first
-		for _, name := range names {
-			read := in.fact
-			if short {
-				read = in.short
-			}
-			if isShorthand(name) != short {
-				continue
-			}
-			if err := read(name, f.Facts[name]); err != nil {
-				return err
-			}
-		}
+	if err := in.all(); err != nil {
+		return err
 	}
 	if err := in.assume(); err != nil {
 		return err
@@ -140,6 +129,46 @@ func (in *inputs) read(f corridor.Flow, own *pack) error {
 	return in.lib.axioms.contradiction(in.vals, in.lib.vars, m)
 }
 
+// maxWrong is how many mistakes are named at once.
+const maxWrong = 5
+
+// all reads what the flow says, and names every mistake in it at once. What is
+// short for a record of the exporter's law comes last, and only if all else is
+// right: without the right state it means nothing.
+func (in *inputs) all() error {
+	var wrong []error
+	if err := in.frame(); err != nil {
+		wrong = append(wrong, err)
+	}
+	in.names = in.names[:0]
+	for name := range in.flow.Facts {
+		in.names = append(in.names, name)
+	}
+	slices.Sort(in.names)
+	for _, name := range in.names { // what is more exact comes first
+		if !isShorthand(name) && len(wrong) < maxWrong {
+			if err := in.fact(name, in.flow.Facts[name]); err != nil {
+				wrong = append(wrong, err)
+			}
+		}
+	}
+	switch len(wrong) {
+	case 0:
+	case 1:
+		return wrong[0]
+	default:
+		return errors.Join(wrong...)
+	}
+	for _, name := range in.names {
+		if isShorthand(name) {
+			if err := in.short(name, in.flow.Facts[name]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // frame reads what every flow has: date, origin and destination.
 func (in *inputs) frame() error {
 	f := in.flow
@@ -148,13 +177,23 @@ func (in *inputs) frame() error {
 		e.Where, e.Fix = "date", "say on which day it is to happen, as YYYY-MM-DD"
 		return e
 	}
+	if f.Date > MaxDate { // a term that runs from it would end on a day that cannot be written
+		e := corridor.E(corridor.Invalid, "the flow's date %s is beyond %s", f.Date, corridor.Date(MaxDate))
+		e.Where, e.Fix = "date", "give the day on which the transfer is to happen"
+		return e
+	}
+	var wrong []error
 	for _, end := range []struct{ name, code string }{{"origin", f.Origin}, {"destination", f.Destination}} {
 		i, err := in.lib.atlas.check(end.code, end.name)
 		if err != nil {
-			return err
+			wrong = append(wrong, err)
+			continue
 		}
 		v := in.lib.vocab.byName[end.name].vars[0]
 		in.know(v, just(i))
+	}
+	if wrong != nil {
+		return errors.Join(wrong...)
 	}
 	if f.Origin == f.Destination {
 		e := corridor.E(corridor.Invalid, "origin and destination are both %s: no border is crossed", f.Origin)
@@ -387,7 +426,11 @@ func (in *inputs) derive() error {
 	}
 	for _, f := range in.filed {
 		if f.on > in.flow.Date {
-			return wrong(f.rec.class+"s."+f.rec.id, "correct one of them", "filed_on %s is after the flow's date %s", f.on, in.flow.Date)
+			said := "filed_on"
+			if f.rec.valid != nil {
+				said = "issued_on"
+			}
+			return wrong(f.rec.class+"s."+f.rec.id, "correct one of them", "%s %s is after the flow's date %s", said, f.on, in.flow.Date)
 		}
 	}
 	return nil

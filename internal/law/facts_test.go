@@ -85,6 +85,7 @@ func TestBadFlowsAreExplained(t *testing.T) {
 	}
 	for want, f := range map[string]corridor.Flow{
 		"the flow has no date":            {Origin: "KZ", Destination: "CN"},
+		"the flow's date 9999-12-31 is":   {Date: date(t, "9999-12-31"), Origin: "KZ", Destination: "CN"},
 		`origin "" is not a country code`: {Date: day, Destination: "CN"},
 		`"EU" is not a country code; the European Union has many codes: name the member state`: {Date: day, Origin: "EU", Destination: "CN"},
 		`"UK" is not a country code; did you mean GB (United Kingdom)?`:                        {Date: day, Origin: "UK", Destination: "CN"},
@@ -135,7 +136,7 @@ func TestEveryShapeOfFactIsRead(t *testing.T) {
 	same("classes", p+"people: 9", "people: 9", []string{"personal"})
 	same("classes", p+"people: 9", "people: 9", map[string]any{"has": []string{"personal"}, "lacks": []any{"health", "genetic", "open", "secret"}})
 	same("collected", p+"people: 9", p+"people: 9", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
-	same("collected", p+"people: 9", p+"people: 9", corridor.Date(5))
+	same("collected", p+"people: 9", p+"people: 9", corridor.Date(739_663))
 	same("collected", p+"people: 9", p+"people: 9", map[string]any{"min": "2026-01-01"})
 	same("hours", p+"people: 9, hours: none", p+"people: 9", nil)
 	same("vehicles", p+"people: 2000, mechanism: standard_contract", p+"people: 2000", map[string]any{"kz.contract": map[string]any{"state": "signed"}})

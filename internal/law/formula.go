@@ -1,5 +1,7 @@
 package law
 
+import "slices"
+
 // op is the kind of a formula's node.
 type op uint8
 
@@ -126,6 +128,11 @@ type atomTable struct {
 const maxAtoms = 512
 
 func newAtomTable() *atomTable { return &atomTable{index: map[atom]int{}} }
+
+// tests says whether an atom of the table is about a variable.
+func (l *atomTable) tests(v int) bool {
+	return slices.ContainsFunc(l.atoms, func(a atom) bool { return a.v == v })
+}
 
 // add gives the formula of an atom, one per distinct atom.
 func (l *atomTable) add(v int, t test) *formula {

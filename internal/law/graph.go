@@ -11,7 +11,9 @@ type graph struct {
 	rules   []grule
 	duties  []int32 // per obligation: whether it is owed
 	silent  int32   // whether silence decides
-	size    int     // nodes under the outcome
+	size    int     // nodes under the outcome; they come first
+	steps   []int32 // the outcome again, for worlds that are known: see follow
+	start   int32
 }
 
 type grule struct {
@@ -36,11 +38,83 @@ func (g *program) diagrams() (*graph, error) {
 			g.graphErr = e
 			return
 		}
-		b.d.memo = nil
-		g.graph.d = b.d
-		g.graph.size = b.d.count(g.graph.outcome, &marks{})
+		g.graph.pack(b.d)
 	})
 	return &g.graph, g.graphErr
+}
+
+// pack keeps of the diagram that was built what the graph needs: the nodes
+// under the outcome first, then all others, each after its kids.
+func (g *graph) pack(built *diagram) {
+	p := packer{from: built, to: &diagram{arity: built.arity}, now: make([]int32, len(built.level))}
+	for t := range terminals {
+		p.to.level, p.to.first, p.now[t] = append(p.to.level, built.level[t]), append(p.to.first, 0), t
+	}
+	g.d, g.outcome = p.to, p.node(g.outcome)
+	g.size = g.d.size()
+	g.lay()
+	for i := range g.rules {
+		r := &g.rules[i]
+		r.applies = p.node(r.applies)
+		p.nodes(r.results)
+		p.nodes(r.lifts)
+	}
+	p.nodes(g.duties)
+	g.silent = p.node(g.silent)
+}
+
+// lay writes the nodes of the outcome one after another: the level, and per
+// class where the next node begins, or the complement of a terminal.
+func (g *graph) lay() {
+	begin := make([]int32, len(g.d.level))
+	for t := range terminals {
+		begin[t] = ^t
+	}
+	for n := terminals; n < int32(len(g.d.level)); n++ {
+		begin[n] = int32(len(g.steps))
+		g.steps = append(g.steps, g.d.level[n])
+		for _, k := range g.d.kids(n) {
+			g.steps = append(g.steps, begin[k])
+		}
+	}
+	g.start = begin[g.outcome]
+}
+
+// follow gives the outcome of a world whose every class is known.
+func (g *graph) follow(class []uint8) corridor.Outcome {
+	at := g.start
+	for at >= 0 {
+		at = g.steps[at+1+int32(class[g.steps[at]])]
+	}
+	return corridor.Outcome(^at)
+}
+
+type packer struct {
+	from, to *diagram
+	now      []int32 // what became of each node, or 0
+}
+
+func (p *packer) nodes(list []int32) {
+	for i := range list {
+		list[i] = p.node(list[i])
+	}
+}
+
+func (p *packer) node(n int32) int32 {
+	if n < terminals || p.now[n] != 0 {
+		return p.now[n]
+	}
+	kids := p.from.kids(n)
+	for _, k := range kids {
+		p.node(k)
+	}
+	to := p.to
+	p.now[n] = int32(len(to.level))
+	to.level, to.first = append(to.level, p.from.level[n]), append(to.first, int32(len(to.arena)))
+	for _, k := range kids {
+		to.arena = append(to.arena, p.now[k])
+	}
+	return p.now[n]
 }
 
 type builder struct {

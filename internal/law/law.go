@@ -36,10 +36,12 @@ type Library struct {
 	unsaid         []values // of every variable: anything
 	derived        []derived
 	stills         []*record // filings with a standstill
+	valids         []*record // vehicles that last for some years
 	mechanisms     []string  // the words of the shorthand
 	filings        []string
 	sketches       func() *sketchBook
 	scratch        sync.Pool // *marks
+	desks          sync.Pool // *desk
 	reading        sync.Pool // *inputs
 	explained      recent
 	kits           kitShelf
@@ -63,15 +65,17 @@ type Deadline struct {
 	Unit     string `json:"unit"`               // days, working_days, hours, months, years
 	From     string `json:"from"`               // what starts the clock
 	Calendar string `json:"calendar,omitempty"` // whose working days
+	Ahead    int    `json:"ahead,omitempty"`    // it is to be done so many working days before that
 	Until    bool   `json:"until,omitempty"`    // something is kept or waited for until then; otherwise it is to be done by then
 }
 
 // ObligationInfo is the declaration of a duty.
 type ObligationInfo struct {
 	ID       string        `json:"id"`
-	Owner    string        `json:"owner"`           // exporter, importer, both
-	When     string        `json:"when"`            // before, during, after
-	Stage    string        `json:"stage,omitempty"` // data-plane stage that carries it out
+	Owner    string        `json:"owner"`              // exporter, importer, both
+	When     string        `json:"when"`               // before, during, after
+	Approver string        `json:"approver,omitempty"` // authority: only its word discharges the duty; empty: the owner's own
+	Stage    string        `json:"stage,omitempty"`    // data-plane stage that carries it out
 	Deadline *Deadline     `json:"deadline,omitempty"`
 	Evidence corridor.Text `json:"evidence"`
 	Aliases  []string      `json:"aliases,omitempty"`
@@ -89,6 +93,7 @@ type FactInfo struct {
 	Asks     string        `json:"asks,omitempty"` // exporter, importer, officer, scan
 	Derived  string        `json:"derived,omitempty"`
 	Within   []string      `json:"within,omitempty"` // numbers that together are at least as large
+	About    string        `json:"about,omitempty"`  // the class of data that is about at least one of what is counted
 	Change   *Change       `json:"changeable,omitempty"`
 	Question corridor.Text `json:"question"`
 }

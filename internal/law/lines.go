@@ -30,7 +30,7 @@ func (l *Library) Lines(fact, jurisdiction string, day corridor.Date) []Line {
 	v := f.vars[0]
 	var out []Line
 	for _, p := range l.packs {
-		if jurisdiction != "" && p.jurisdiction != jurisdiction {
+		if jurisdiction != "" && p.jurisdiction != jurisdiction || !p.table.tests(v) {
 			continue
 		}
 		for _, u := range p.rules {

@@ -22,10 +22,10 @@ func (p *prepared) nearMisses(d *corridor.Decision) []corridor.NearMiss {
 	}
 	masks := slices.Clone(p.masks)
 	var out []nearMiss
-	for level := range p.g.part.levels {
+	for _, level := range p.g.shown {
 		l := &p.g.part.levels[level]
 		was := p.masks[level]
-		if !l.law || was&(was-1) != 0 || p.fixed(level) {
+		if !l.law || was&(was-1) != 0 || p.fixed(level) || slices.Contains(p.stuck, level) {
 			continue
 		}
 		for c := range l.n {

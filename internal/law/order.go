@@ -1,29 +1,38 @@
 package law
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // arrange orders variables by affinity: those that a rule uses together come
 // to stand together. It repeats "move every variable to the middle of its
 // rules" and keeps the order with the shortest total span.
 func arrange(vars []int, edges [][]int) []int {
-	pos := make(map[int]float64, len(vars))
-	for i, v := range vars {
-		pos[v] = float64(i)
+	size := 0
+	for _, e := range append(edges[:len(edges):len(edges)], vars) {
+		for _, v := range e {
+			size = max(size, v+1)
+		}
 	}
-	best, bestSpan := slices.Clone(vars), span(vars, edges)
-	cur := slices.Clone(vars)
+	pos, sum, n := make([]float64, size), make([]float64, size), make([]float64, size)
+	stand := func(order []int) {
+		for i, v := range order {
+			pos[v] = float64(i)
+		}
+	}
+	stand(vars)
+	best, bestSpan := slices.Clone(vars), span(pos, edges)
+	cur, before := slices.Clone(vars), slices.Clone(vars)
 	for range 24 {
-		sum := make(map[int]float64, len(vars))
-		n := make(map[int]float64, len(vars))
+		clear(sum)
+		clear(n)
 		for _, e := range edges {
-			if len(e) == 0 {
-				continue
-			}
 			mid := 0.0
 			for _, v := range e {
 				mid += pos[v]
 			}
-			mid /= float64(len(e))
+			mid /= float64(max(1, len(e)))
 			for _, v := range e {
 				sum[v] += mid
 				n[v]++
@@ -34,19 +43,12 @@ func arrange(vars []int, edges [][]int) []int {
 				pos[v] = sum[v] / n[v]
 			}
 		}
-		slices.SortStableFunc(cur, func(a, b int) int {
-			switch {
-			case pos[a] < pos[b]:
-				return -1
-			case pos[a] > pos[b]:
-				return 1
-			}
-			return 0
-		})
-		for i, v := range cur {
-			pos[v] = float64(i)
+		copy(before, cur)
+		slices.SortStableFunc(cur, func(a, b int) int { return cmp.Compare(pos[a], pos[b]) })
+		if stand(cur); slices.Equal(cur, before) {
+			break // it has come to rest
 		}
-		if s := span(cur, edges); s < bestSpan {
+		if s := span(pos, edges); s < bestSpan {
 			best, bestSpan = slices.Clone(cur), s
 		}
 	}
@@ -54,21 +56,17 @@ func arrange(vars []int, edges [][]int) []int {
 }
 
 // span sums how far apart each edge's variables stand.
-func span(order []int, edges [][]int) int {
-	at := make(map[int]int, len(order))
-	for i, v := range order {
-		at[v] = i
-	}
-	total := 0
+func span(pos []float64, edges [][]int) int {
+	total := 0.0
 	for _, e := range edges {
 		if len(e) == 0 {
 			continue
 		}
-		lo, hi := at[e[0]], at[e[0]]
+		lo, hi := pos[e[0]], pos[e[0]]
 		for _, v := range e {
-			lo, hi = min(lo, at[v]), max(hi, at[v])
+			lo, hi = min(lo, pos[v]), max(hi, pos[v])
 		}
 		total += hi - lo
 	}
-	return total
+	return int(total)
 }

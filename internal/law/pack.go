@@ -50,7 +50,8 @@ type pack struct {
 	cases        []byte // cases.yaml, read when asked for
 	kits         []byte // kits.yaml, likewise
 	table        *atomTable
-	sides        [3][]epoch // as in sides; nil: not a side of this pack
+	sides        [3][]epoch    // as in sides; nil: not a side of this pack
+	known        corridor.Date // the newest day of which the pack speaks: a source seen, or a change already adopted
 }
 
 type instrument struct {
@@ -88,6 +89,7 @@ type record struct {
 	states    []string
 	shorthand map[string]string
 	still     *standstill
+	valid     *validity
 	question  corridor.Text
 	lead      *lead  // how long it takes to put it in place; nil: as its class usually takes
 	fixed     bool   // no participant can put it in place: a treaty, a statute
@@ -102,6 +104,15 @@ type standstill struct {
 	while    []string
 	then     string
 	before   string
+}
+
+// validity is how long a state of a vehicle lasts from the day on which it was
+// issued.
+type validity struct {
+	years int
+	while string
+	event string // from which the deadlines of its renewal run
+	cites []corridor.Citation
 }
 
 type condition struct {
@@ -344,6 +355,9 @@ func (r *reader) record(k, n *yaml.Node, class string) *record {
 	if class == "filing" {
 		fields = append(fields, field{"standstill", false, func(n *yaml.Node) { c.still = r.standstill(n, c) }})
 	}
+	if class == "vehicle" {
+		fields = append(fields, field{"validity", false, func(n *yaml.Node) { c.valid = r.validity(n, c) }})
+	}
 	r.object(n, "a "+class, fields...)
 	if _, treaty := c.shorthand["treaty"]; treaty {
 		c.fixed = true
@@ -357,6 +371,19 @@ func (r *reader) record(k, n *yaml.Node, class string) *record {
 		}
 	}
 	return c
+}
+
+func (r *reader) validity(n *yaml.Node, c *record) *validity {
+	v := &validity{}
+	r.object(n, "validity",
+		field{"years", true, func(n *yaml.Node) { v.years = int(r.within(n, "years", 1, 100)) }},
+		field{"while", true, func(n *yaml.Node) { v.while = r.name(n, "while") }},
+		field{"event", true, func(n *yaml.Node) { v.event = r.name(n, "event") }},
+		field{"cite", true, func(n *yaml.Node) { v.cites = r.cites(n) }})
+	if i := slices.Index(c.states, v.while); i < 1 {
+		r.fail(n, didYouMean(v.while, c.states), "validity of %s names %q, which is no state in which it is in place", c.id, v.while)
+	}
+	return v
 }
 
 func (r *reader) standstill(n *yaml.Node, c *record) *standstill {

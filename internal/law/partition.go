@@ -182,9 +182,12 @@ func (l *level) mask(x *values) uint64 {
 
 // masks projects what is possible onto the classes of every level.
 func (p *partition) masks(vals []values) []uint64 {
-	out := make([]uint64, len(p.levels))
+	return p.project(make([]uint64, 0, len(p.levels)), vals)
+}
+
+func (p *partition) project(out []uint64, vals []values) []uint64 {
 	for i := range p.levels {
-		out[i] = p.levels[i].mask(&vals[p.levels[i].v])
+		out = append(out, p.levels[i].mask(&vals[p.levels[i].v]))
 	}
 	return out
 }

@@ -14,21 +14,28 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // times. It is immutable and safe for concurrent use.
 type Prepared struct {
 	lib   *Library
-	flow  corridor.Flow
+	n     int         // how many sides there are: 2 without a pack of treaties
 	sides [3]prepared // as in sides
-	n     int         // how many of them there are: 2 without a pack of treaties
+	cold  [3]details
+	flow  corridor.Flow
 }
 
-// prepared is one side of a flow, projected onto its program.
+// prepared is one side of a flow, projected onto its program. What an outcome
+// needs stands here, the rest is kept apart.
 type prepared struct {
-	g     *program  // nil: no rule pack
-	pair  [2]string // origin, destination
-	graph *graph
-	base  corridor.Decision
-	masks []uint64 // possible classes per level
+	g     *program // nil: no rule pack
 	class []uint8  // the class per level, if all are known
 	known bool
+	*details
+}
+
+type details struct {
+	pair  [2]string // origin, destination
+	graph *graph
+	masks []uint64 // possible classes per level
+	base  corridor.Decision
 	blank []*record // filings whose date is missing
+	stuck []int     // levels that a spare axiom holds as they are
 }
 
 // Prepare reads the facts of a flow.
@@ -59,19 +66,43 @@ func (l *Library) prepare(f corridor.Flow, own *pack, which ...corridor.Side) (*
 	}
 	terms := in.standstills()
 	for i, side := range sides[:p.n] {
+		at := &p.sides[i]
+		at.details = &p.cold[i]
 		if len(which) > 0 && !slices.Contains(which, side) {
 			continue
 		}
-		if err := in.side(&p.sides[i], whose(f, side), side, terms); err != nil {
+		at.class, at.masks = in.class[i], in.masks[i]
+		err := in.side(at, whose(f, side), side, terms)
+		in.class[i], in.masks[i] = at.class, at.masks
+		if err != nil {
 			return nil, err
 		}
 	}
+	p.keep()
 	return p, nil
+}
+
+// keep copies the classes of all sides out of the memory of the inputs into
+// one piece.
+func (p *Prepared) keep() {
+	n := 0
+	for i := range p.sides {
+		n += len(p.sides[i].class)
+	}
+	class, masks := make([]uint8, n), make([]uint64, n)
+	for i := range p.sides[:p.n] {
+		at := &p.sides[i]
+		n := copy(class, at.class)
+		copy(masks, at.masks)
+		at.class, class = class[:n:n], class[n:]
+		at.masks, masks = masks[:n:n], masks[n:]
+	}
 }
 
 // side projects the inputs onto one side's program.
 func (in *inputs) side(p *prepared, jurisdiction string, side corridor.Side, terms []term) error {
 	pk := in.lib.byJurisdiction[jurisdiction]
+	p.class, p.masks = p.class[:0], p.masks[:0]
 	if pk == nil {
 		p.base = corridor.Decision{Jurisdiction: jurisdiction, Side: side, Outcome: corridor.Undetermined,
 			Best: corridor.Allow, Worst: corridor.Deny, Matched: []corridor.Match{}, Duties: []corridor.Obligation{},
@@ -82,18 +113,16 @@ func (in *inputs) side(p *prepared, jurisdiction string, side corridor.Side, ter
 	if g.err != nil {
 		return g.err
 	}
-	p.g, p.pair, p.base = g, [2]string{in.flow.Origin, in.flow.Destination}, g.base
-	p.masks, p.known = g.part.masks(in.vals), true
-	p.class = make([]uint8, len(p.masks))
-	for i, m := range p.masks {
-		p.class[i] = uint8(bits.TrailingZeros64(m))
-		p.known = p.known && m&(m-1) == 0
-	}
+	p.pair, p.base = [2]string{in.flow.Origin, in.flow.Destination}, g.base
+	p.project(g, in.vals)
 	p.base.Jurisdiction = jurisdiction // a member of a union keeps its own name
 	p.base.ValidUntil = g.until
 	p.base.Notes = append(p.base.Notes, in.notes...)
 	if g.unknown {
 		p.base.Notes = append(p.base.Notes, note(noteNotCovered, pk.id, in.flow.Date.String()))
+	}
+	if in.flow.Date > pk.farAhead() {
+		p.base.Notes = append(p.base.Notes, note(noteFarAhead, pk.id, pk.known.String()))
 	}
 	for _, t := range terms {
 		if g.part.where[t.rec.v] < 0 || t.rec.pack != pk {
@@ -105,6 +134,11 @@ func (in *inputs) side(p *prepared, jurisdiction string, side corridor.Side, ter
 		}
 		if t.ends != 0 && (p.base.ValidUntil == 0 || t.ends < p.base.ValidUntil) {
 			p.base.ValidUntil = t.ends
+		}
+	}
+	for _, s := range g.stays {
+		if in.lib.axioms.infers(s.axiom, in.vals) {
+			p.stuck = append(p.stuck, s.level)
 		}
 	}
 	for _, a := range in.assumed {
@@ -121,6 +155,32 @@ func (in *inputs) side(p *prepared, jurisdiction string, side corridor.Side, ter
 		return err
 	}
 	return nil
+}
+
+// project reads what is possible as classes of a program.
+func (p *prepared) project(g *program, vals []values) {
+	p.g, p.masks, p.known = g, g.part.project(p.masks[:0], vals), true
+	p.class = slices.Grow(p.class[:0], len(p.masks))[:len(p.masks)]
+	for i, m := range p.masks {
+		p.class[i] = uint8(bits.TrailingZeros64(m))
+		p.known = p.known && m&(m-1) == 0
+	}
+}
+
+// tellsApart says whether a rule or an axiom sees a difference between two
+// sets of possible values of one variable.
+func (g *program) tellsApart(v int, a, b *values) bool {
+	if at := g.part.where[v]; at >= 0 {
+		l := &g.part.levels[at]
+		return l.mask(a) != l.mask(b)
+	}
+	x := g.lib.axioms
+	return slices.ContainsFunc(g.spare, func(i int) bool {
+		at := &x.table.atoms[x.list[i].rest.atom]
+		sureA, neverA := at.certain(a)
+		sureB, neverB := at.certain(b)
+		return at.v == v && (sureA != sureB || neverA != neverB)
+	})
 }
 
 // tests says whether the program's rules look at one of the variables, or at
@@ -180,7 +240,7 @@ func (p *prepared) outcome() (best, worst corridor.Outcome) {
 func (p *prepared) span() (best, worst corridor.Outcome) {
 	if p.known {
 		if graph, err := p.g.diagrams(); err == nil {
-			o := corridor.Outcome(graph.d.follow(graph.outcome, p.class))
+			o := graph.follow(p.class)
 			return o, o
 		}
 		var e evaluation

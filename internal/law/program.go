@@ -2,6 +2,7 @@ package law
 
 import (
 	"hash/maphash"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,14 +32,18 @@ type program struct {
 	rules  []prule // exemptions first, in an order in which each comes after those that lift it
 	lifts  int     // exemptions: rules[:lifts]
 	duty   []corridor.Obligation
-	still  []*record // filings with a standstill that this program tests
-	tested []bool    // by variable: whether what is said of it can matter to the rules
+	cites  []corridor.Citation // what any rule cites, each once
+	still  []*record           // filings with a standstill that this program tests
+	tested []bool              // by variable: whether what is said of it can matter to the rules
 
 	silence  corridor.Match
 	unknown  bool // nothing that silence rests on is in force: the pack does not cover these days
 	silent   corridor.Outcome
 	base     corridor.Decision // what every decision of this program shares
-	axioms   []int             // the connected axioms
+	axioms   []int             // the axioms that bind what the rules look at
+	spare    []int             // connected axioms that bind nothing of it: see axioms.needed
+	stays    []stay            // what spare axioms can hold as it is
+	shown    []int             // the levels in the order in which people see them, whatever axioms are spared
 	graph    graph
 	graphOne sync.Once
 	graphErr error
@@ -47,6 +52,10 @@ type program struct {
 	seed     maphash.Seed
 	err      error
 }
+
+// stay is a spare axiom "A implies B" with the level of B: while A surely
+// holds, B stays as it is.
+type stay struct{ axiom, level int }
 
 // instr is one step of a condition: test an atom and go on. Targets below
 // zero end it.
@@ -73,6 +82,7 @@ type prule struct {
 	self       []string // its id, ready to be shared
 	unverified bool
 	uses       map[int]bool // levels on which it depends, with its exemptions
+	cited      []int        // what it cites, as indices of program.cites
 }
 
 type presult struct {
@@ -84,23 +94,40 @@ type presult struct {
 
 // compileProgram builds the program of one side as of one date.
 func (l *Library) compileProgram(p *pack, side corridor.Side, day corridor.Date) *program {
+	return l.compileWith(p, side, day, l.axioms.needed)
+}
+
+// compileWith is compileProgram with a choice among the connected axioms:
+// which the program keeps, and which it leaves out.
+func (l *Library) compileWith(p *pack, side corridor.Side, day corridor.Date, choose func(connected []int, rules map[int]bool) (kept, spare []int)) *program {
 	g := &program{lib: l, serial: l.explained.serial.Add(1), seed: maphash.MakeSeed(), pack: p, side: side, silent: p.silence[side].outcome}
 	rules := g.inForce(day)
 	atoms, used := g.collect(rules, day)
+	looked := maps.Clone(used)
 	g.axioms = l.axioms.connected(used)
-	edges := g.edges(rules)
-	var order []int
-	for v := range l.vars {
-		if used[v] {
-			order = append(order, v)
+	shown := g.arrange(rules, used)
+	g.axioms, g.spare = choose(g.axioms, looked)
+	for _, a := range g.axioms {
+		for _, v := range l.axioms.vars[a] {
+			looked[v] = true
 		}
 	}
-	part, err := split(l.vars, g.withAxioms(atoms), arrange(firstUse(order, edges), edges))
+	part, err := split(l.vars, g.withAxioms(atoms), g.arrange(rules, looked))
 	if err != nil {
 		g.err = err
 		return g
 	}
 	g.part = part
+	for _, v := range shown {
+		if at, ok := part.of[v]; ok {
+			g.shown = append(g.shown, at)
+		}
+	}
+	for _, a := range g.spare {
+		if at, looked := part.of[l.axioms.list[a].target]; looked {
+			g.stays = append(g.stays, stay{a, at})
+		}
+	}
 	g.markLaw(len(atoms))
 	g.markTested()
 	g.tabulate(len(atoms))
@@ -213,6 +240,18 @@ func (g *program) edges(rules []*rule) [][]int {
 	return out
 }
 
+// arrange orders variables by the rules and axioms of the program.
+func (g *program) arrange(rules []*rule, used map[int]bool) []int {
+	edges := g.edges(rules)
+	var order []int
+	for v := range g.lib.vars {
+		if used[v] {
+			order = append(order, v)
+		}
+	}
+	return arrange(firstUse(order, edges), edges)
+}
+
 // firstUse orders variables by the first edge that uses them.
 func firstUse(vars []int, edges [][]int) []int {
 	seen := map[int]bool{}
@@ -320,7 +359,7 @@ func (g *program) emitRules(rules []*rule) {
 		if u.kind == kindExemption && len(u.obligations) > 0 {
 			r.match.Outcome = corridor.AllowWithObligations
 		}
-		r.duties = g.dutyIndex(u.obligations)
+		r.duties, r.cited = g.dutyIndex(u.obligations), g.citeIndex(u.cites)
 		for _, res := range u.results {
 			r.results = append(r.results, presult{when: g.emit(res.when, isTrue, isFalse), outcome: res.outcome,
 				match: u.matched(res.outcome), duties: g.dutyIndex(res.obligations)})
@@ -371,8 +410,21 @@ func (g *program) dutyIndex(ids []string) []int {
 		if at < 0 {
 			d := g.lib.obligations.all[g.lib.obligations.index[id]]
 			at = len(g.duty)
-			g.duty = append(g.duty, corridor.Obligation{ID: d.ID, Owner: d.Owner, When: d.When, Stage: d.Stage,
+			g.duty = append(g.duty, corridor.Obligation{ID: d.ID, Owner: d.Owner, When: d.When, Approver: d.Approver, Stage: d.Stage,
 				Deadline: d.Deadline.String(), Evidence: d.Evidence.EN, Certain: true, Text: d.Text})
+		}
+		out = append(out, at)
+	}
+	return out
+}
+
+// citeIndex gives the program's numbers of citations.
+func (g *program) citeIndex(cites []corridor.Citation) []int {
+	var out []int
+	for _, c := range cites {
+		at := slices.IndexFunc(g.cites, func(o corridor.Citation) bool { return o.Article == c.Article && o.Instrument == c.Instrument })
+		if at < 0 {
+			at, g.cites = len(g.cites), append(g.cites, c)
 		}
 		out = append(out, at)
 	}

@@ -8,47 +8,60 @@ import (
 	"corridor"
 )
 
-// restrict copies the part of d that the possible classes can reach into a
-// fresh diagram. Classes that are not possible become "impossible", which is
-// a don't-care.
-func (d *diagram) restrict(root int32, possible []uint64) (*diagram, int32) {
-	out := newDiagram(d.arity)
-	done := make([]int32, len(d.level)) // 1 + the copy
-	var copyOf func(n int32) int32
-	copyOf = func(n int32) int32 {
-		if n < terminals {
-			return n
-		}
-		if done[n] != 0 {
-			return done[n] - 1
-		}
-		var buf [64]int32
-		kids := buf[:d.arity[d.level[n]]]
-		mask := possible[d.level[n]]
-		same, first := true, int32(-1)
-		for c, k := range d.kids(n) {
-			kids[c] = impossible
-			if mask>>c&1 != 0 {
-				kids[c] = copyOf(k)
-				same = same && (first < 0 || kids[c] == first)
-				first = kids[c]
-			}
-		}
-		r := first
-		if !same {
-			r = out.node(d.level[n], kids)
-		}
-		done[n] = r + 1
-		return r
-	}
-	return out, copyOf(root)
-}
-
-// merger unites two diagrams that must agree wherever both are possible.
+// merger holds the part of a diagram that the possible classes can reach, and
+// unites parts of it that must agree wherever both are possible.
 type merger struct {
 	*diagram
-	memo map[[2]int32]int32
-	done []int32 // of one removal: 2 + what became of each node
+	from     *diagram
+	possible []uint64
+	memo     map[[2]int32]int32
+	done     []int32 // of one walk: 2 + what became of each node
+}
+
+// restrict copies the part of d under root that the possible classes can
+// reach. Classes that are not possible become "impossible", which is a
+// don't-care.
+func (m *merger) restrict(d *diagram, root int32, possible []uint64) int32 {
+	if m.diagram == nil {
+		m.diagram, m.memo = &diagram{}, map[[2]int32]int32{}
+	}
+	m.begin(d.arity)
+	clear(m.memo)
+	m.from, m.possible = d, possible
+	m.walk(int(root) + 1)
+	return m.copyOf(root)
+}
+
+// walk begins a walk over n nodes.
+func (m *merger) walk(n int) {
+	m.done = cleared(m.done, n)
+}
+
+func (m *merger) copyOf(n int32) int32 {
+	if n < terminals {
+		return n
+	}
+	if m.done[n] != 0 {
+		return m.done[n] - 2
+	}
+	level := m.from.level[n]
+	kids := m.room(level)
+	same, first := true, int32(-1)
+	for c, k := range m.from.kids(n) {
+		kids[c] = impossible
+		if m.possible[level]>>c&1 != 0 {
+			kids[c] = m.copyOf(k)
+			same = same && (first < 0 || kids[c] == first)
+			first = kids[c]
+		}
+	}
+	r := first
+	if !same {
+		r = m.node(level, kids)
+	}
+	m.leave(kids)
+	m.done[n] = r + 2
+	return r
 }
 
 // conflict is what a merge gives where its halves disagree.
@@ -68,8 +81,7 @@ func (m *merger) merge(a, b int32) int32 {
 		return r
 	}
 	top := min(m.level[a], m.level[b])
-	var buf [64]int32
-	kids := buf[:m.arity[top]]
+	kids := m.room(top)
 	r := int32(0)
 	for c := range kids {
 		if kids[c] = m.merge(m.kid(a, top, c), m.kid(b, top, c)); kids[c] == conflict {
@@ -80,6 +92,7 @@ func (m *merger) merge(a, b int32) int32 {
 	if r != conflict {
 		r = m.node(top, kids)
 	}
+	m.leave(kids)
 	m.memo[key] = r
 	return r
 }
@@ -87,12 +100,7 @@ func (m *merger) merge(a, b int32) int32 {
 // without removes a level whose classes never disagree where both are
 // possible, or gives conflict.
 func (m *merger) without(root, level int32) int32 {
-	if n := len(m.level); cap(m.done) < n {
-		m.done = make([]int32, n, 2*n)
-	} else {
-		m.done = m.done[:n]
-		clear(m.done)
-	}
+	m.walk(len(m.level))
 	return m.remove(root, level)
 }
 
@@ -112,15 +120,17 @@ func (m *merger) remove(root, level int32) int32 {
 			}
 		}
 	} else {
-		var buf [64]int32
-		kids := buf[:m.arity[m.level[root]]]
+		kids := m.room(m.level[root])
 		for c := range kids {
 			if kids[c] = m.remove(m.kid(root, m.level[root], c), level); kids[c] == conflict {
-				m.done[root] = conflict + 2
-				return conflict
+				r = conflict
+				break
 			}
 		}
-		r = m.node(m.level[root], kids)
+		if r != conflict {
+			r = m.node(m.level[root], kids)
+		}
+		m.leave(kids)
 	}
 	m.done[root] = r + 2
 	return r
@@ -129,54 +139,37 @@ func (m *merger) remove(root, level int32) int32 {
 // support marks the levels under root.
 func (d *diagram) support(root int32, m *marks) []bool {
 	out := make([]bool, len(d.arity))
-	if root < terminals {
-		return out
-	}
-	m.reset(len(d.level))
-	todo := []int32{root}
-	for len(todo) > 0 {
-		n := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		out[d.level[n]] = true
-		for _, k := range d.kids(n) {
-			if k >= terminals && m.seen[k] != m.stamp {
-				m.seen[k] = m.stamp
-				todo = append(todo, k)
-			}
-		}
+	if root >= terminals {
+		d.visit(root, m, func(n int32) { out[d.level[n]] = true })
 	}
 	return out
 }
 
 // essence restricts the outcome to what is possible and removes every fact
 // that cannot change it; facts that only axioms mention go first.
-func (p *prepared) essence(m *marks) (*diagram, int32) {
-	d, root := p.graph.d.restrict(p.graph.outcome, p.masks)
-	mg := &merger{diagram: d, memo: map[[2]int32]int32{}}
+func (x *explanation) essence() int32 {
+	m := &x.merger
+	root := m.restrict(x.graph.d, x.graph.outcome, x.masks)
 	for _, law := range []bool{false, true} {
-		for l, used := range d.support(root, m) {
-			if used && p.g.part.levels[l].law == law {
-				if r := mg.without(root, int32(l)); r != conflict && !d.full {
+		used := m.support(root, &x.walked)
+		for _, l := range x.g.shown {
+			if used[l] && x.g.part.levels[l].law == law {
+				if r := m.without(root, int32(l)); r != conflict && !m.full {
 					root = r
 				}
 			}
 		}
 	}
-	return d, root
+	return root
 }
 
 // expected is the mean number of nodes left after the fact at level is
 // answered, weighed by how usual each answer is.
-func (p *prepared) expected(d *diagram, root int32, level int, m *marks) float64 {
-	possible := make([]uint64, len(d.arity))
-	for i := range possible {
-		possible[i] = ^uint64(0)
-	}
+func (p *prepared) expected(v *sights, level int) float64 {
 	var sum, all float64
 	for mask := p.masks[level]; mask != 0; mask &= mask - 1 {
 		c := bits.TrailingZeros64(mask)
-		possible[level] = 1 << c
-		n, real := d.left(root, level, c, m)
+		n, real := v.left(level, c)
 		if !real {
 			continue
 		}
@@ -190,81 +183,125 @@ func (p *prepared) expected(d *diagram, root int32, level int, m *marks) float64
 	return sum / all
 }
 
-// left counts the nodes that remain when the fact at level is in a class, and
-// says whether any possible world remains.
-func (d *diagram) left(root int32, level, class int, m *marks) (n int, real bool) {
-	for root >= terminals && d.level[root] == int32(level) {
-		root = d.kids(root)[class]
+// sights is what can be seen from each node of a diagram: the terminals, the
+// node itself and those below it, as one set of bits per node.
+type sights struct {
+	*diagram
+	words int       // of one set
+	place []int32   // by node: where it stands among those under the root
+	at    [][]int32 // per level: its nodes
+	above []int     // per level: how many nodes stand above it
+	from  []int32   // by place: the level of the highest node that leads to it
+	seen  []uint64  // by place
+	past  []uint64  // per level: what is seen past it, without a look at its nodes
+	sum   []uint64  // of left
+}
+
+// look sees what is under root. The nodes of a diagram come after their kids.
+func (v *sights) look(d *diagram, root int32, m *marks) {
+	v.begin(d, root, d.count(root, m)+int(terminals))
+	place := int32(0)
+	for k := range root + 1 {
+		if k >= terminals && m.seen[k] != m.stamp {
+			continue
+		}
+		v.place[k], v.from[place] = place, d.level[k]
+		set := v.sight(k)
+		set[place>>6] |= 1 << (place & 63)
+		place++
+		if k < terminals {
+			continue
+		}
+		v.at[d.level[k]] = append(v.at[d.level[k]], k)
+		for _, kid := range d.kids(k) {
+			unite(set, v.sight(kid))
+			v.from[v.place[kid]] = min(v.from[v.place[kid]], d.level[k])
+		}
 	}
-	if root < terminals {
-		return 0, root != impossible
+	for l := 1; l < len(v.at); l++ {
+		v.above[l] = v.above[l-1] + len(v.at[l-1])
 	}
-	m.reset(len(d.level))
-	todo := []int32{root}
-	m.seen[root] = m.stamp
-	for len(todo) > 0 {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		n++
-		for _, k := range d.kids(at) {
-			for k >= terminals && d.level[k] == int32(level) {
-				k = d.kids(k)[class]
-			}
-			if k < terminals {
-				real = real || k != impossible
-				continue
-			}
-			if m.seen[k] != m.stamp {
-				m.seen[k] = m.stamp
-				todo = append(todo, k)
+	for k := range root + 1 {
+		if k < terminals || m.seen[k] == m.stamp {
+			for l := v.from[v.place[k]] + 1; l < d.level[k]; l++ {
+				unite(v.beyond(l), v.sight(k))
 			}
 		}
+	}
+}
+
+// begin makes room for n nodes, terminals included.
+func (v *sights) begin(d *diagram, root int32, n int) {
+	levels := len(d.arity)
+	v.diagram, v.words = d, (n+63)/64
+	v.place, v.from = cleared(v.place, int(root)+1), cleared(v.from, n)
+	v.seen, v.past, v.sum = cleared(v.seen, n*v.words), cleared(v.past, levels*v.words), cleared(v.sum, v.words)
+	v.above = cleared(v.above, levels)
+	v.at = slices.Grow(v.at[:0], levels)[:levels]
+	for l := range v.at {
+		v.at[l] = v.at[l][:0]
+	}
+}
+
+// cleared is a slice of n zeroes, in the memory of list if that is enough.
+func cleared[T any](list []T, n int) []T {
+	list = slices.Grow(list[:0], n)[:n]
+	clear(list)
+	return list
+}
+
+func (v *sights) sight(n int32) []uint64  { return v.seen[int(v.place[n])*v.words:][:v.words] }
+func (v *sights) beyond(l int32) []uint64 { return v.past[int(l)*v.words:][:v.words] }
+
+func unite(to, from []uint64) {
+	for w, bits := range from {
+		to[w] |= bits
+	}
+}
+
+// left counts the nodes that remain when the fact at level is in a class, and
+// says whether any possible world remains.
+func (v *sights) left(level, class int) (n int, real bool) {
+	copy(v.sum, v.beyond(int32(level)))
+	for _, k := range v.at[level] {
+		unite(v.sum, v.sight(v.kids(k)[class]))
+	}
+	const ends = 1<<terminals - 1
+	real = v.sum[0]&ends&^(1<<impossible) != 0
+	n = v.above[level] - bits.OnesCount64(v.sum[0]&ends)
+	for _, w := range v.sum {
+		n += bits.OnesCount64(w)
 	}
 	return n, real
 }
 
 // questions lists the facts whose answers can still change the outcome, the
 // most telling first.
-func (p *prepared) questions() []corridor.Question {
-	m := p.g.lib.marks()
-	defer p.g.lib.scratch.Put(m)
-	d, root := p.essence(m)
+func (x *explanation) questions() []corridor.Question {
+	root := x.essence()
+	x.sights.look(x.merger.diagram, root, &x.walked)
 	type scored struct {
 		level int
 		cost  float64
 	}
-	var list []scored
-	for l, used := range d.support(root, m) {
-		if used {
-			list = append(list, scored{l, p.expected(d, root, l, m)})
+	list := make([]scored, 0, len(x.masks))
+	for _, l := range x.g.shown {
+		if len(x.sights.at[l]) > 0 {
+			list = append(list, scored{l, x.expected(&x.sights, l)})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b scored) int { return cmp.Compare(a.cost, b.cost) })
-	open := p.openRules(m)
-	var out []corridor.Question
+	open := x.open()
+	out := make([]corridor.Question, 0, len(list))
 	for _, s := range list {
-		out = append(out, p.question(s.level, open))
-	}
-	return out
-}
-
-// openRules lists the rules of which it is open whether they apply or what
-// they yield.
-func (p *prepared) openRules(m *marks) []*prule {
-	var out []*prule
-	undecided := func(root int32) bool { return p.graph.d.reach(root, p.masks, m).real() == end(yes)|end(no) }
-	for i := range p.g.rules {
-		gr := &p.graph.rules[i]
-		if undecided(gr.applies) || slices.ContainsFunc(gr.results, undecided) {
-			out = append(out, &p.g.rules[i])
-		}
+		out = append(out, x.question(s.level, open))
 	}
 	return out
 }
 
 // question words the question about one level.
-func (p *prepared) question(level int, open []*prule) corridor.Question {
-	l := p.g.lib
+func (x *explanation) question(level int, open []*prule) corridor.Question {
+	p, l := x.prepared, x.g.lib
 	v := l.vars[p.g.part.levels[level].v]
 	var q corridor.Question
 	switch {
@@ -287,12 +324,13 @@ func (p *prepared) question(level int, open []*prule) corridor.Question {
 			q.Options = p.options(level, v)
 		}
 	}
+	x.basis.begin(x.g)
 	for _, r := range open {
 		if r.uses[level] {
-			q.Rules = append(q.Rules, r.id)
-			q.Citations = growCites(q.Citations, r.cites)
+			x.basis.ask(r)
 		}
 	}
+	q.Rules, q.Citations = x.basis.asked()
 	return q
 }
 

@@ -37,7 +37,7 @@ func (in *inputs) records(class, name string, raw any) error {
 }
 
 func (in *inputs) dotted(class, kind, name string, raw any) error {
-	for _, f := range []string{".state", ".filed_on"} {
+	for _, f := range []string{".state", ".filed_on", ".issued_on"} {
 		if base, ok := strings.CutSuffix(kind, f); ok && in.lib.records[class+"/"+kind] == nil {
 			rec, err := in.find(class, base, name)
 			if err != nil {
@@ -69,50 +69,71 @@ func (in *inputs) find(class, kind, name string) (*record, error) {
 func (in *inputs) record(rec *record, name string, raw any) error {
 	m, ok := object(raw)
 	if !ok {
-		m = map[string]any{"state": raw}
+		return in.state(rec, name, raw)
 	}
 	for _, key := range keys(m) {
+		var err error
 		switch key {
 		case "state":
-			if err := in.state(rec, name, m[key]); err != nil {
-				return err
+			err = in.state(rec, name, m[key])
+		case "filed_on", "issued_on":
+			if (key == "issued_on") != (rec.valid != nil) {
+				return wrong(name, "leave it out", "%s says nothing of %s", key, rec.id)
 			}
-		case "filed_on":
-			if m[key] == nil {
-				continue
-			}
-			d, err := toDate(m[key])
-			if err != nil {
-				return wrong(name, "write it as YYYY-MM-DD", "filed_on: %s is not a date", show(m[key]))
-			}
-			if i := slices.IndexFunc(in.filed, func(f filed) bool { return f.rec == rec }); !in.filling && i >= 0 && in.filed[i].on != d {
-				return wrong(name, "remove one", "the flow gives two days on which %s was filed", rec.id)
-			}
-			if !in.filling || in.given[rec.v] != byFlow {
-				in.file(rec, d)
-			}
+			err = in.filedOn(rec, name, m[key])
 		default:
-			return wrong(name, didYouMean(key, []string{"state", "filed_on"}), "unknown field %q", clip(key))
+			err = wrong(name, didYouMean(key, []string{"state", "filed_on", "issued_on"}), "unknown field %q", clip(key))
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (in *inputs) state(rec *record, name string, raw any) error {
-	list := []any{raw}
-	if m, ok := object(raw); ok {
-		if list, ok = array(m["one_of"]); !ok || len(m) != 1 || len(list) == 0 {
-			return wrong(name, "write one_of: [a, b]", "state is a word or {one_of: [...]}")
-		}
+func (in *inputs) filedOn(rec *record, name string, raw any) error {
+	if raw == nil {
+		return nil
 	}
+	d, err := toDate(raw)
+	if err != nil {
+		return wrong(name, "write it as YYYY-MM-DD", "the day given for %s, %s, is not a date", rec.id, show(raw))
+	}
+	if i := slices.IndexFunc(in.filed, func(f filed) bool { return f.rec == rec }); !in.filling && i >= 0 && in.filed[i].on != d {
+		return wrong(name, "remove one", "the flow gives two days on which %s was filed", rec.id)
+	}
+	if !in.filling || in.given[rec.v] != byFlow {
+		in.file(rec, d)
+	}
+	return nil
+}
+
+func (in *inputs) state(rec *record, name string, raw any) error {
 	x := values{lo: 1}
-	for _, el := range list {
-		s, ok := el.(string)
+	add := func(s string, shown any) error {
 		i := slices.Index(rec.states, s)
-		if !ok || i < 0 {
-			return wrong(name, didYouMean(s, rec.states), "unknown state %s", show(el))
+		if i < 0 {
+			return wrong(name, didYouMean(s, rec.states), "unknown state %s", show(shown))
 		}
 		x.set.add(i)
+		return nil
+	}
+	if m, ok := object(raw); ok {
+		list, ok := array(m["one_of"])
+		if !ok || len(m) != 1 || len(list) == 0 {
+			return wrong(name, "write one_of: [a, b]", "state is a word or {one_of: [...]}")
+		}
+		for _, el := range list {
+			s, _ := el.(string)
+			if err := add(s, el); err != nil {
+				return err
+			}
+		}
+	} else {
+		s, _ := raw.(string)
+		if err := add(s, raw); err != nil {
+			return err
+		}
 	}
 	if !in.filling && in.given[rec.v] == byFlow { // said under two names: both hold
 		for w, said := range in.vals[rec.v].set {
@@ -223,7 +244,7 @@ func (in *inputs) put(name, class, word, state string, filedOn any) error {
 			if to = rec.shorthand[word]; to == "same" {
 				to = state
 			}
-			if err := in.record(rec, name, map[string]any{"filed_on": filedOn}); err != nil {
+			if err := in.filedOn(rec, name, filedOn); err != nil {
 				return err
 			}
 		}

@@ -125,6 +125,7 @@ func (r *reader) obligation(n *yaml.Node) *ObligationInfo {
 		field{"id", true, func(n *yaml.Node) { d.ID = r.name(n, "id") }},
 		field{"owner", true, func(n *yaml.Node) { d.Owner = r.choice(n, "owner", "exporter", "importer", "both") }},
 		field{"when", true, func(n *yaml.Node) { d.When = r.choice(n, "when", "before", "during", "after") }},
+		field{"approver", false, func(n *yaml.Node) { d.Approver = r.choice(n, "approver", corridor.ByAuthority) }},
 		field{"deadline", false, func(n *yaml.Node) { d.Deadline = r.deadline(n) }},
 		field{"evidence", true, func(n *yaml.Node) { d.Evidence = r.text(n, "evidence") }},
 		field{"stage", false, func(n *yaml.Node) {
@@ -144,6 +145,7 @@ func (r *reader) deadline(n *yaml.Node) *Deadline {
 		}},
 		field{"from", true, func(n *yaml.Node) { d.From = r.name(n, "from") }},
 		field{"calendar", false, func(n *yaml.Node) { d.Calendar = r.name(n, "calendar") }},
+		field{"ahead", false, func(n *yaml.Node) { d.Ahead = int(r.within(n, "ahead", 1, 250)) }},
 		field{"until", false, func(n *yaml.Node) { d.Until = r.boolean(n, "until") }})
 	if d.Days < 0 || d.Days > 100_000 {
 		r.fail(n, "", "a deadline of %d is out of range", d.Days)
@@ -157,6 +159,9 @@ func (d *Deadline) String() string {
 		return ""
 	}
 	s := fmt.Sprintf("%d %s after %s", d.Days, words(d.Unit), words(d.From))
+	if d.Ahead > 0 {
+		s = fmt.Sprintf("%d working days before the end of %s", d.Ahead, s)
+	}
 	if d.Calendar != "" {
 		s += " (" + d.Calendar + ")"
 	}

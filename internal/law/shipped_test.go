@@ -1,6 +1,7 @@
 package law_test
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -8,9 +9,13 @@ import (
 	"corridor"
 	"corridor/internal/law"
 	"corridor/packs"
+	"corridor/test/racing"
 )
 
 func TestShippedPacksAreSound(t *testing.T) {
+	if racing.On {
+		t.Skip("starts no goroutine: nothing for the race detector")
+	}
 	l, findings := law.Lint(packs.FS())
 	for _, f := range findings {
 		t.Errorf("%s: %s; %s", f.Where, f.Msg, f.Fix)
@@ -69,6 +74,47 @@ func TestQuestionsLeadToAnAnswer(t *testing.T) {
 	t.Error("sixty questions and no answer")
 }
 
+// TestSecretsLeaveOnNoDay tries the days around every line that a pack draws
+// in time: where one law ends and the next begins nothing opens.
+func TestSecretsLeaveOnNoDay(t *testing.T) {
+	l := library(t)
+	for _, p := range l.Packs() {
+		if !slices.Contains(p.Sides, corridor.Export) {
+			continue
+		}
+		origin, destination := p.Jurisdiction, "CN"
+		switch origin {
+		case "EU":
+			origin = "DE"
+		case "CN":
+			destination = "KZ"
+		}
+		detail, err := l.Pack(p.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tried := map[corridor.Date]bool{}
+		for _, u := range detail.Rules {
+			for _, d := range []corridor.Date{u.From - 1, u.From, u.To, u.To + 1} {
+				if d < 2 || tried[d] {
+					continue
+				}
+				tried[d] = true
+				for _, class := range []string{"state_secret", "govt_restricted"} {
+					f := corridor.Flow{Date: d, Origin: origin, Destination: destination, Assume: "shared_case_defaults", Facts: corridor.Facts{"data_classes": []any{class}}}
+					got, err := l.DecideSide(f, corridor.Export)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got.Outcome.Permits() {
+						t.Errorf("%s lets %s go on %s: %s", p.ID, class, d, got.Outcome)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestDecisionsRunSideBySide(t *testing.T) {
 	l := library(t)
 	var wg sync.WaitGroup
@@ -100,6 +146,9 @@ func TestDecisionsRunSideBySide(t *testing.T) {
 // TestProposalsCoverTheShippedPacksFromNothing takes all cases away and has
 // them found anew: whatever the packs test can be shown by some case.
 func TestProposalsCoverTheShippedPacksFromNothing(t *testing.T) {
+	if racing.On {
+		t.Skip("starts no goroutine: nothing for the race detector")
+	}
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}

@@ -22,13 +22,13 @@ import (
 // sketchBook is what sketching needs to know of a library.
 type sketchBook struct {
 	lib      *Library
-	days     []corridor.Date     // on which any law begins or has ended
-	packs    []*pack             // by country
-	codes    [26][26]int16       // 1 + the number of a country, by the letters of its code
-	cuts     [][]int64           // by variable: where the cells of a ranged one begin
-	names    map[string]*meaning // every name that a flow may give
+	days     []corridor.Date      // on which any law begins or has ended
+	packs    []*pack              // by country
+	codes    [26][26]int16        // 1 + the number of a country, by the letters of its code
+	cuts     [][]int64            // by variable: where the cells of a ranged one begin
+	names    dictionary[*meaning] // every name that a flow may give
 	profiles map[string]sketchedProfile
-	states   map[string]uint64 // the words for the state of any record
+	states   dictionary[uint64] // the words for the state of any record
 	counts   []countedPart
 }
 
@@ -46,8 +46,8 @@ type meaning struct {
 	va   *variable
 	v    int // its first variable
 	rec  *record
-	book map[string]uint64 // numbers of the words that it may take
-	of   string            // a class of records
+	book dictionary[uint64] // numbers of the words that it may take
+	of   string             // a class of records
 }
 
 type meaningKind uint8
@@ -94,10 +94,11 @@ const maxSketch = 256
 
 // sketchbook prepares a library for sketching.
 func (l *Library) sketchbook() *sketchBook {
-	b := &sketchBook{lib: l, names: map[string]*meaning{}, profiles: map[string]sketchedProfile{}, states: map[string]uint64{}}
+	b := &sketchBook{lib: l, profiles: map[string]sketchedProfile{}}
 	atoms := slices.Clone(l.axioms.table.atoms)
 	for _, p := range l.packs {
 		atoms = append(atoms, p.table.atoms...)
+		b.days = append(b.days, p.farAhead()+1)
 		for s := range sides {
 			for _, e := range p.sides[s] {
 				b.days = append(b.days, e.from)
@@ -142,8 +143,8 @@ func (l *Library) sketchbook() *sketchBook {
 }
 
 func (b *sketchBook) name(name string, m meaning) {
-	m.id = len(b.names)
-	b.names[name] = &m
+	m.id = b.names.used
+	b.names.set(name, &m)
 }
 
 func (b *sketchBook) nameFacts() {
@@ -151,9 +152,11 @@ func (b *sketchBook) nameFacts() {
 		if f.derive != nil || f.Name == "origin" || f.Name == "destination" || len(f.vars) == 0 {
 			continue
 		}
-		m := meaning{fact: f, v: f.vars[0], va: b.lib.vars[f.vars[0]], book: map[string]uint64{}}
+		m := meaning{fact: f, v: f.vars[0], va: b.lib.vars[f.vars[0]]}
 		for s, i := range f.numbers {
-			m.book[s] = uint64(i)
+			if f.Type != typeCountries || s != others {
+				m.book.set(s, uint64(i))
+			}
 		}
 		switch f.Type {
 		case typeBool:
@@ -167,16 +170,15 @@ func (b *sketchBook) nameFacts() {
 		case typeCountry:
 			m.kind = asWord
 			for i, code := range b.lib.atlas.codes {
-				m.book[code] = uint64(i)
+				m.book.set(code, uint64(i))
 			}
 		case typeSet:
 			m.kind = asSet
 		case typeCountries:
 			m.kind = asCountries
-			delete(m.book, others)
 			for _, code := range b.lib.atlas.codes {
-				if _, mentioned := m.book[code]; !mentioned {
-					m.book[code] = uint64(len(f.vars) - 1)
+				if _, mentioned := m.book.get(code); !mentioned {
+					m.book.set(code, uint64(len(f.vars)-1))
 				}
 			}
 		}
@@ -185,10 +187,9 @@ func (b *sketchBook) nameFacts() {
 }
 
 func (b *sketchBook) nameRecords() {
-	words := func(list []string) map[string]uint64 {
-		out := map[string]uint64{}
+	words := func(list []string) (out dictionary[uint64]) {
 		for i, w := range list {
-			out[w] = uint64(i)
+			out.set(w, uint64(i))
 		}
 		return out
 	}
@@ -204,8 +205,8 @@ func (b *sketchBook) nameRecords() {
 		m.kind = asFiled
 		b.nameUnlessRecord(name+".filed_on", m)
 		for _, s := range rec.states {
-			if _, ok := b.states[s]; !ok {
-				b.states[s] = uint64(len(b.states))
+			if _, ok := b.states.get(s); !ok {
+				b.states.set(s, uint64(b.states.used))
 			}
 		}
 	}
@@ -227,17 +228,18 @@ type sketcher struct {
 	*sketchBook
 	words  []uint64
 	stamp  uint32
-	said   []uint32 // by name: the flow in which it was last given
-	state  []uint32 // by variable: the same of a record's state
-	filed  []uint32 // and of its date
-	ranges []uint32 // and of a number
-	given  []values // by variable: the numbers that were given
-	dated  bool     // a filing's date is among the facts
+	said   []uint32           // by name: the flow in which it was last given
+	state  []uint32           // by variable: the same of a record's state
+	filed  []uint32           // and of its date
+	ranges []uint32           // and of a number
+	given  []values           // by variable: the numbers that were given
+	dated  bool               // a filing's date is among the facts
+	heard  [][2]corridor.Date // by country and side: the last day that its law was seen to cover
 }
 
 func (b *sketchBook) sketcher() *sketcher {
-	return &sketcher{sketchBook: b, said: make([]uint32, len(b.names)), state: make([]uint32, len(b.lib.vars)), filed: make([]uint32, len(b.lib.vars)),
-		given: make([]values, len(b.lib.vars)), ranges: make([]uint32, len(b.lib.vars))}
+	return &sketcher{sketchBook: b, said: make([]uint32, b.names.used), state: make([]uint32, len(b.lib.vars)), filed: make([]uint32, len(b.lib.vars)),
+		given: make([]values, len(b.lib.vars)), ranges: make([]uint32, len(b.lib.vars)), heard: make([][2]corridor.Date, len(b.packs))}
 }
 
 // begin starts a sketch. Its first word is kept for the frame.
@@ -302,8 +304,15 @@ func (s *sketcher) country(code string) (int, bool) {
 // silent says whether a side's law does not cover a day: its answer names the
 // day.
 func (s *sketcher) silent(country, side int, on corridor.Date) bool {
+	if s.heard[country][side] == on {
+		return false
+	}
 	p := s.packs[country]
-	return p != nil && p.program(sides[side], on).unknown
+	if p != nil && p.program(sides[side], on).unknown {
+		return true
+	}
+	s.heard[country][side] = on
+	return false
 }
 
 // sort orders the facts. A member that a set both has and lacks is left to
@@ -366,18 +375,18 @@ func (s *sketcher) word(m *meaning, w string) bool {
 		if w == "none" && m.va.optional {
 			return s.none(m)
 		}
-		i, ok := m.book[w]
+		i, ok := m.book.get(w)
 		return ok && s.put(m.v, saysOne, i)
 	case asRecord, asState:
-		i, ok := m.book[w]
+		i, ok := m.book.get(w)
 		return ok && s.once(s.state, m.v) && s.put(m.v, saysOne, i)
 	case asFiled:
 		return s.made(m, w)
 	case asMechanism:
-		i, ok := m.book[w]
+		i, ok := m.book.get(w)
 		return ok && s.put(slotMechanism, saysOne, i)
 	case asFiling:
-		i, ok := m.book[w]
+		i, ok := m.book.get(w)
 		return ok && s.put(slotFiling, saysOne, i)
 	}
 	return false
@@ -429,7 +438,7 @@ func (s *sketcher) exactly(m *meaning) bool {
 
 // member takes a member that a set has or lacks.
 func (s *sketcher) member(m *meaning, w string, has bool) bool {
-	i, ok := m.book[w]
+	i, ok := m.book.get(w)
 	if !ok {
 		return false
 	}
@@ -442,7 +451,7 @@ func (s *sketcher) member(m *meaning, w string, has bool) bool {
 
 // either takes one of several words that a value may be.
 func (s *sketcher) either(m *meaning, w string) bool {
-	i, ok := m.book[w]
+	i, ok := m.book.get(w)
 	return ok && (m.kind == asWord || m.kind == asRecord || m.kind == asState) && s.put(m.v, saysAny, i)
 }
 
@@ -471,7 +480,8 @@ func day(w string) (corridor.Date, bool) {
 	}
 	era := (y + 400) / 400
 	of := y + 400 - era*400
-	return corridor.Date((era-1)*146097 + of*365 + of/4 - of/100 + (153*(m-3)+2)/5 + d - 1 - 719468), true
+	on := corridor.Date((era-1)*146097 + of*365 + of/4 - of/100 + (153*(m-3)+2)/5 + d - 1 - 305)
+	return on, on > 0
 }
 
 func monthDays(y, m int) int {

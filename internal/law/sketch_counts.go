@@ -67,7 +67,7 @@ func (s *sketcher) leavesAlone(c *countedPart, profile *sketchedProfile) bool {
 		most += hi
 	}
 	from, to := s.known(c.part, profile)
-	if from > most || to > most {
+	if from > most || to > most || most == 0 || to == 0 { // with none at all the class of data matters too: see inputs.someone
 		return false
 	}
 	for _, v := range c.whole {

@@ -6,8 +6,8 @@ import "corridor"
 func (s *sketcher) flow(f *corridor.Flow) bool {
 	s.begin()
 	for name, raw := range f.Facts {
-		m := s.names[name]
-		if m == nil || !s.value(m, raw) {
+		m, known := s.names.get(name)
+		if !known || !s.value(m, raw) {
 			return false
 		}
 	}
@@ -86,8 +86,8 @@ func (s *sketcher) object(m *meaning, o map[string]any) bool {
 		return s.record(m, o)
 	case asRecords:
 		for id, raw := range o {
-			rec := s.names[m.of+"s."+id]
-			if rec == nil || rec.kind != asRecord || !s.value(rec, raw) {
+			rec, known := s.names.get(m.of + "s." + id)
+			if !known || rec.kind != asRecord || !s.value(rec, raw) {
 				return false
 			}
 		}
@@ -165,7 +165,7 @@ func (s *sketcher) filingOf(m *meaning, o map[string]any) bool {
 func (s *sketcher) filingField(key, w string) bool {
 	switch key {
 	case "state":
-		i, ok := s.states[w]
+		i, ok := s.states.get(w)
 		return ok && s.put(slotFilingState, saysOne, i)
 	case "filed_on":
 		d, ok := day(w)

@@ -143,8 +143,8 @@ func (p *lineSketcher) facts() bool {
 		if !ok {
 			return false
 		}
-		m := p.names[name]
-		if m == nil || !p.once(p.said, m.id) || !p.fact(m) {
+		m, known := p.names.get(name)
+		if !known || !p.once(p.said, m.id) || !p.fact(m) {
 			return false
 		}
 		if more, ok = p.next('}'); !ok {
@@ -246,8 +246,8 @@ func (p *lineSketcher) object(m *meaning) bool {
 		return p.record(m)
 	case asRecords:
 		return p.each(func(id string) bool {
-			rec := p.names[m.of+"s."+id]
-			return rec != nil && rec.kind == asRecord && p.once(p.said, rec.id) && p.fact(rec)
+			rec, known := p.names.get(m.of + "s." + id)
+			return known && rec.kind == asRecord && p.once(p.said, rec.id) && p.fact(rec)
 		})
 	case asFiling:
 		return p.filingOf(m)

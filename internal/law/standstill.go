@@ -2,6 +2,7 @@ package law
 
 import (
 	"slices"
+	"strings"
 
 	"corridor"
 )
@@ -44,7 +45,56 @@ func (in *inputs) standstills() []term {
 		}
 		out = append(out, t)
 	}
+	return append(out, in.validities()...)
+}
+
+// validities resolves every vehicle that lasts for some years: once they have
+// passed since the day of issue it is not in place.
+func (in *inputs) validities() []term {
+	var out []term
+	for _, rec := range in.lib.valids {
+		x, i := &in.vals[rec.v], slices.Index(rec.states, rec.valid.while)
+		if in.given[rec.v] == byNobody || !x.set.has(i) {
+			continue
+		}
+		t := term{rec: rec}
+		at := slices.IndexFunc(in.filed, func(f filed) bool { return f.rec == rec })
+		if at < 0 {
+			if x.set.count() == 1 {
+				t.notes = append(t.notes, note(noteNoIssue, rec.id, itoa(rec.valid.years)))
+				out = append(out, t)
+			}
+			continue
+		}
+		issued := in.filed[at].on
+		ends := addMonths(issued, 12*rec.valid.years)
+		if in.flow.Date >= ends {
+			x.set.remove(i)
+			x.set.add(0)
+			t.notes = append(t.notes, note(noteExpired, rec.id, issued.String(), itoa(rec.valid.years), (ends-1).String()))
+		} else {
+			t.ends = ends
+			t.notes = append(t.notes, note(noteLasts, rec.id, (ends-1).String(), rec.valid.source()))
+		}
+		out = append(out, t)
+	}
 	return out
+}
+
+// Issued lists the days on which the vehicles of a flow that last for some
+// years were issued, as the events from which the deadlines of their renewal run.
+func (l *Library) Issued(f corridor.Flow) ([]Event, error) {
+	in, err := l.read(f, l.byJurisdiction[f.Origin])
+	if err != nil {
+		return nil, err
+	}
+	var out []Event
+	for _, x := range in.filed {
+		if v := x.rec.valid; v != nil && in.vals[x.rec.v].set.has(slices.Index(x.rec.states, v.while)) {
+			out = append(out, Event{ID: v.event, On: x.on})
+		}
+	}
+	return out, nil
 }
 
 // over says whether the term may be over and whether it may still run.
@@ -69,4 +119,13 @@ func (in *inputs) over(t *term) (over, running bool) {
 	}
 	t.ends = last + 1
 	return false, true
+}
+
+// source names the provisions that a validity rests on, as ids.
+func (v *validity) source() string {
+	var out []string
+	for _, c := range v.cites {
+		out = append(out, strings.TrimSuffix(c.Instrument+" "+c.Article, " -"))
+	}
+	return strings.Join(out, ", ")
 }

@@ -272,11 +272,7 @@ func (g *program) owed(o *owing) []corridor.Obligation {
 
 // addCites unites two lists without touching either.
 func addCites(have, more []corridor.Citation) []corridor.Citation {
-	return growCites(have[:len(have):len(have)], more)
-}
-
-// growCites adds to a list of one's own what it lacks.
-func growCites(out, more []corridor.Citation) []corridor.Citation {
+	out := have[:len(have):len(have)]
 	for i := range more {
 		dup := false
 		for j := range out {

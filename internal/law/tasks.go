@@ -177,6 +177,13 @@ func (l *Library) dated(t Task, d *Deadline, events []Event) Task {
 // about it. Something to be done never gets a day that may be too late;
 // something to be kept or waited for gets none if the end cannot be known.
 func (l *Library) lastDay(d *Deadline, from corridor.Date) (corridor.Date, []string) {
+	if d.Ahead > 0 {
+		last, doubtful := l.calendars[d.Calendar].ahead(d.after(from), d.Ahead)
+		if doubtful {
+			return last, []string{note(noteAhead, d.Calendar)}
+		}
+		return last, nil
+	}
 	if d.Unit == "hours" {
 		return d.after(from), []string{note(noteHours, itoa(d.Days))}
 	}
@@ -200,8 +207,9 @@ func (l *Library) lastDay(d *Deadline, from corridor.Date) (corridor.Date, []str
 
 // doubts is what a count of working days rested on.
 type doubts struct {
-	missing, estimated []int // years without a table, and with one that is not official
-	days               []corridor.Date
+	missing, estimated []int           // years without a table, and with one that is not official
+	days               []corridor.Date // that may be off
+	moved              []corridor.Date // rest days that may be worked
 }
 
 // earliestEnd is termEnd for who owes something, and never fails: in a year
@@ -220,6 +228,9 @@ func (c *calendar) earliestEnd(from corridor.Date, n int) (corridor.Date, doubts
 		}
 		if c.doubtful[d] {
 			x.days = append(x.days, d)
+		}
+		if known && len(x.moved) < maxMoved && c.mayTurn(d, owes, working) {
+			working, x.moved = true, append(x.moved, d)
 		}
 		if working {
 			left--
@@ -245,6 +256,9 @@ func (x doubts) notes(calendar string) []string {
 	}
 	for _, d := range x.days {
 		out = append(out, note(noteDoubtfulDay, d.String(), calendar))
+	}
+	for _, d := range x.moved {
+		out = append(out, note(noteMovedDay, d.String(), calendar))
 	}
 	return out
 }

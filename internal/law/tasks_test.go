@@ -110,10 +110,12 @@ func TestATaskSaysWhatItsDayRestsOn(t *testing.T) {
 	l := mustLoadShipped(t)
 	for _, w := range []struct{ id, event, due, doubt string }{
 		{"file_within_10_working_days", "effect=2031-01-10", "2031-01-20", "the holiday table of CN for 2031 is missing"},
-		{"file_within_10_working_days", "effect=2026-12-28", "2027-01-12", "table of CN for 2027 is not fully official"},
-		{"stop_on_withdrawal_15_working_days", "withdrawal=2027-05-10", "2027-05-31", "2027-05-17 may be a day off in KZ"},
+		{"file_within_10_working_days", "effect=2026-12-28", "2027-01-08", "table of CN for 2027 is not fully official"},
+		{"file_within_10_working_days", "effect=2026-12-28", "2027-01-08", "2027-01-02 may be worked in CN"}, // as the Sunday after the New Year was in 2026
+		{"file_within_10_working_days", "effect=2027-06-30", "2027-07-14", "table of CN for 2027"},           // far from any holiday
+		{"stop_on_withdrawal_15_working_days", "withdrawal=2027-05-10", "2027-05-27", "2027-05-17 may be a day off in KZ"},
 		{"wait_for_rkn_term", "filed_on=2031-01-10", "", "so the end is not known"},
-		{"wait_for_rkn_term", "filed_on=2027-04-26", "2027-05-12", "make the end later"},
+		{"wait_for_rkn_term", "filed_on=2027-04-26", "2027-05-14", "make the end later"},
 	} {
 		list := l.Tasks(duties(l, w.id), happened(t, w.event))
 		x := list[len(list)-1]
@@ -159,6 +161,10 @@ func TestNoTaskIsDueLaterThanItsDeadline(t *testing.T) {
 		e := l.obligations.events[info.Deadline.From]
 		events := drawEvents(t, l, "events")
 		list := l.Tasks(duties(l, id), events)
+		endless := slices.ContainsFunc(events, func(x Event) bool { // counts into a year whose working days nobody knows yet
+			_, err := l.Due(id, x.On)
+			return x.ID == info.Deadline.From && err != nil
+		})
 		for _, x := range events {
 			if x.ID != info.Deadline.From {
 				continue
@@ -171,6 +177,7 @@ func TestNoTaskIsDueLaterThanItsDeadline(t *testing.T) {
 				switch {
 				case got.Each && (got.From != x.On):
 				case got.Renewed && got.From > x.On: // done again since
+				case info.Deadline.Until && got.Due == 0 && endless: // kept until that is known
 				case info.Deadline.Until && got.Due < due.Last:
 					t.Fatalf("%s is kept until %s, and %s asks for %s", id, got.Due, x.On, due.Last)
 				case !info.Deadline.Until && got.Due > due.Last:
@@ -204,6 +211,7 @@ func TestDoubtMovesADayOnlyAgainstWhoeverCounts(t *testing.T) {
 	l, sure := mustLoadShipped(t), mustLoadShipped(t)
 	for _, c := range sure.calendars { // what is estimated is known to be off
 		clear(c.doubtful)
+		c.moves = false
 		for _, y := range c.years {
 			clear(y.estimated)
 		}

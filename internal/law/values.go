@@ -35,6 +35,21 @@ func (v *variable) anything() values {
 	return x
 }
 
+// either is what is possible when one of two things holds.
+func either(a, b values) values {
+	for w := range a.set {
+		a.set[w] |= b.set[w]
+	}
+	switch {
+	case a.lo > a.hi:
+		a.lo, a.hi = b.lo, b.hi
+	case b.lo <= b.hi:
+		a.lo, a.hi = min(a.lo, b.lo), max(a.hi, b.hi)
+	}
+	a.none, a.weak = a.none || b.none, a.weak && b.weak
+	return a
+}
+
 func just(i int) values {
 	x := values{lo: 1}
 	x.set.add(i)

@@ -24,9 +24,11 @@ const (
 const (
 	maxFacts  = 400
 	maxValues = 250 // members of one enum or set; countries fit too
-	dateMin   = -200_000
-	dateMax   = 2_000_000
+	dateMin   = 500_000
+	dateMax   = 2_700_000
 	intMax    = 1<<53 - 1
+
+	MaxDate = dateMax // the last day of a flow, of an event and of a fact
 )
 
 // fact is a declaration of the vocabulary.
@@ -57,6 +59,7 @@ type axiom struct {
 	// gets target added.
 	rest   *formula
 	target int
+	from   int // the variable at which rest looks if it is one test, or -1
 }
 
 // condSource is a condition as written.
@@ -131,6 +134,9 @@ func (r *reader) vocabulary(root *yaml.Node) *vocabulary {
 		if f.derive != nil && (v.byName[f.derive.from] == nil || v.byName[f.derive.from].Type != typeCountry) {
 			r.failAt(f.place, "declare it with type country", "fact %q is derived from %q, which the vocabulary lacks", f.Name, f.derive.from)
 		}
+		if f.About != "" && (f.Type != typeInt || f.Optional || !slices.ContainsFunc(v.facts, func(s *fact) bool { return s.Type == typeSet && slices.Contains(s.Values, f.About) })) {
+			r.failAt(f.place, "name a member of a set, in a fact of type int that is not optional", "fact %q cannot be about %q", f.Name, f.About)
+		}
 		for _, name := range f.Within {
 			if w := v.byName[name]; w == nil || w == f || w.Type != typeInt || w.Optional || f.Type != typeInt || f.Optional {
 				r.failAt(f.place, "name other facts of type int; none of them, and not this one, may be optional", "fact %q cannot be within %q", f.Name, name)
@@ -178,7 +184,8 @@ func (r *reader) fact(n *yaml.Node) *fact {
 			f.Derived = r.choice(n, "derived", derivationNames...)
 			f.derive = derivations(f.Derived)
 		}},
-		field{"within", false, func(n *yaml.Node) { f.Within = r.names(n, "within") }})
+		field{"within", false, func(n *yaml.Node) { f.Within = r.names(n, "within") }},
+		field{"about", false, func(n *yaml.Node) { f.About = r.name(n, "about") }})
 	r.checkFact(n, f, haveMin, haveMax)
 	return f
 }
@@ -258,7 +265,7 @@ func (r *reader) weights(n *yaml.Node) map[string]int64 {
 }
 
 func (r *reader) axiom(n *yaml.Node) *axiom {
-	a := &axiom{target: -1}
+	a := &axiom{target: -1, from: -1}
 	r.object(n, "an axiom",
 		field{"id", true, func(n *yaml.Node) { a.id = r.name(n, "id") }},
 		field{"never", true, func(n *yaml.Node) { a.src = r.cond(n, "never") }},

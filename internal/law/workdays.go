@@ -13,6 +13,7 @@ import (
 // calendar is the working days of one country.
 type calendar struct {
 	rest     [7]bool // Monday first
+	moves    bool    // each year a decree moves rest days: works some, and lengthens holidays
 	years    map[int]*calendarYear
 	doubtful map[corridor.Date]bool // within a day of an estimated date, or half days
 }
@@ -46,6 +47,7 @@ func (r *reader) calendar(n *yaml.Node) *calendar {
 	c := &calendar{years: map[int]*calendarYear{}, doubtful: map[corridor.Date]bool{}}
 	r.object(n, "a calendar", field{"note", false, func(*yaml.Node) {}},
 		field{"weekly_rest", true, func(n *yaml.Node) { r.weeklyRest(n, c) }},
+		field{"moves_days", false, func(n *yaml.Node) { c.moves = r.boolean(n, "moves_days") }},
 		field{"years", true, func(n *yaml.Node) {
 			r.entries(n, "years", func(k, v *yaml.Node) {
 				year, err := strconv.Atoi(k.Value)
@@ -135,6 +137,40 @@ func (c *calendar) working(d corridor.Date, p party) (working bool, year int, kn
 	return !rest && !off, t.Year(), true
 }
 
+// maxMoved is how many days of one term a decree that is not known may turn.
+const maxMoved = 2
+
+// How far from a holiday, in days, a decree turns days: working days that
+// lengthen it, and rest days that are worked for it.
+const (
+	lengthens = 3
+	worked    = 21
+)
+
+// mayTurn says whether a decree that is still to come may make d what it is
+// not now, to the harm of that party.
+func (c *calendar) mayTurn(d corridor.Date, p party, working bool) bool {
+	if !c.moves || c.years[d.Time().Year()].status != "estimated" || working != (p == waits) || c.off(d) {
+		return false
+	}
+	near := corridor.Date(lengthens)
+	if p == owes {
+		near = worked
+	}
+	for n := d - near; n <= d+near; n++ {
+		if c.off(n) {
+			return true
+		}
+	}
+	return false
+}
+
+// off says whether the tables name d as a day off.
+func (c *calendar) off(d corridor.Date) bool {
+	y := c.years[d.Time().Year()]
+	return y != nil && y.off[d]
+}
+
 // maxTermDays bounds the search for the end of a term.
 const maxTermDays = 5 * 365
 
@@ -142,10 +178,15 @@ const maxTermDays = 5 * 365
 // party that waits for it or owes something within it. An unknown year leaves
 // the term open.
 func (c *calendar) termEnd(from corridor.Date, n int, p party) (last corridor.Date, estimated bool, missing int) {
+	moved := 0
 	for d := from + 1; d < from+maxTermDays; d++ {
 		working, year, known := c.working(d, p)
 		if !known {
 			return 0, false, year
+		}
+		if moved < maxMoved && c.mayTurn(d, p, working) {
+			moved++
+			working = !working
 		}
 		estimated = estimated || c.years[year].status != "official" || c.doubtful[d]
 		if working {
@@ -155,7 +196,43 @@ func (c *calendar) termEnd(from corridor.Date, n int, p party) (last corridor.Da
 			return d, estimated, 0
 		}
 	}
-	return 0, false, time.Unix(int64(from)*86400, 0).UTC().Year()
+	return 0, false, from.Time().Year()
+}
+
+// ahead is the last day that lies n working days before an end. In doubt it is
+// early: what may be off counts as off, and in a year without a table as many
+// more days as are off in any year that has one.
+func (c *calendar) ahead(end corridor.Date, n int) (last corridor.Date, doubtful bool) {
+	d, moved, missing := end, 0, 0
+	for n > 0 {
+		d--
+		working, year, known := c.working(d, waits)
+		switch {
+		case !known:
+			working = !c.rest[(int(d.Time().Weekday())+6)%7]
+			if year != missing {
+				missing, doubtful, n = year, true, n+c.mostOff()
+			}
+		case c.years[year].status != "official" || c.doubtful[d]:
+			doubtful = true
+		}
+		if known && moved < maxMoved && c.mayTurn(d, waits, working) {
+			moved, working = moved+1, false
+		}
+		if working {
+			n--
+		}
+	}
+	return d, doubtful
+}
+
+// mostOff is how many days are off in the year with the most of them.
+func (c *calendar) mostOff() int {
+	most := 0
+	for _, y := range c.years {
+		most = max(most, len(y.off))
+	}
+	return most
 }
 
 // Due is the day by which something owed has to be done, or until which it
@@ -178,6 +255,10 @@ func (l *Library) Due(id string, from corridor.Date) (Due, error) {
 	d := o.Deadline
 	if d == nil {
 		return Due{}, noDue(id, "", "has no deadline")
+	}
+	if d.Ahead > 0 {
+		last, doubtful := l.calendars[d.Calendar].ahead(d.after(from), d.Ahead)
+		return Due{Last: last, Provisional: doubtful}, nil
 	}
 	if d.Unit != "working_days" {
 		return Due{Last: d.after(from), Until: d.Until}, nil
@@ -217,7 +298,7 @@ func addMonths(from corridor.Date, n int) corridor.Date {
 	t := from.Time()
 	first := time.Date(t.Year(), t.Month()+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
 	day := min(t.Day(), first.AddDate(0, 1, -1).Day())
-	return corridor.Date(first.AddDate(0, 0, day-1).Unix() / 86400)
+	return corridor.DateOf(first.AddDate(0, 0, day-1))
 }
 
 // checkCalendars refuses deadlines in working days of nobody's calendar.
@@ -225,7 +306,11 @@ func (l *Library) checkCalendars(r *reader, list []*declared) {
 	for _, d := range list {
 		switch {
 		case d.Deadline == nil:
-		case d.Deadline.Unit != "working_days" && d.Deadline.Calendar != "":
+		case d.Deadline.Ahead > 0 && (d.Deadline.Unit == "working_days" || d.Deadline.Unit == "hours" || d.Deadline.Until):
+			r.failAt(d.place, "count days, months or years, and do not say until", "the deadline of %s is ahead of nothing that ends on a day", d.ID)
+		case d.Deadline.Ahead > 0 && l.calendars[d.Deadline.Calendar] == nil:
+			r.failAt(d.place, didYouMean(d.Deadline.Calendar, keys(l.calendars)), "the deadline of %s names the unknown calendar %q", d.ID, d.Deadline.Calendar)
+		case d.Deadline.Ahead == 0 && d.Deadline.Unit != "working_days" && d.Deadline.Calendar != "":
 			r.failAt(d.place, "leave the calendar out, or count working days", "the deadline of %s names a calendar and counts %s", d.ID, words(d.Deadline.Unit))
 		case d.Deadline.Unit == "working_days" && l.calendars[d.Deadline.Calendar] == nil:
 			r.failAt(d.place, didYouMean(d.Deadline.Calendar, keys(l.calendars)), "the deadline of %s names the unknown calendar %q", d.ID, d.Deadline.Calendar)

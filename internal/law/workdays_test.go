@@ -2,6 +2,7 @@ package law
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -62,6 +63,37 @@ func TestATermEndsLateForWhoWaitsAndEarlyForWhoOwes(t *testing.T) {
 	}
 }
 
+// Wednesday 10 March is a holiday of a year whose decree on moved days is not
+// known; the ones before and after it are.
+const movingCalendars = `{"countries": {"KZ": {"weekly_rest": [5, 6], "moves_days": %s, "years": {
+ "2026": {"status": "official", "off": ["2026-12-31"]}, "2028": {"status": "official", "off": ["2028-01-03"]},
+ "2027": {"status": "%s", "off": ["2027-03-10"]}}}}}`
+
+func TestADecreeThatIsNotKnownMayTurnTwoDaysOfATerm(t *testing.T) {
+	for _, w := range []struct {
+		moves, status, from string
+		days                int
+		owes, waits         string
+	}{
+		{"true", "estimated", "2027-03-05", 5, "2027-03-11", "2027-03-17"},  // Saturday and Sunday may be worked; Monday and Tuesday may be off
+		{"true", "estimated", "2027-03-05", 1, "2027-03-06", "2027-03-11"},  // Monday and Tuesday off, Wednesday is
+		{"true", "estimated", "2027-04-05", 10, "2027-04-19", "2027-04-19"}, // over three weeks from any holiday
+		{"false", "estimated", "2027-03-05", 5, "2027-03-15", "2027-03-15"},
+		{"true", "official", "2027-03-05", 5, "2027-03-15", "2027-03-15"},
+		{"true", "estimated", "2026-12-30", 3, "2027-01-03", "2027-01-06"}, // a holiday of the year before counts; Saturday and Sunday, Friday
+	} {
+		fsys := tree(testHead + oneRule(nil))
+		fsys["calendars.json"].Data = fmt.Appendf(nil, movingCalendars, w.moves, w.status)
+		c := mustLoad(t, fsys).calendars["KZ"]
+		owed, _ := c.earliestEnd(date(t, w.from), w.days)
+		same, _, _ := c.termEnd(date(t, w.from), w.days, owes)
+		waited, _, _ := c.termEnd(date(t, w.from), w.days, waits)
+		if owed.String() != w.owes || same != owed || waited.String() != w.waits {
+			t.Errorf("%+v: owed by %s and %s, waited for until %s", w, owed, same, waited)
+		}
+	}
+}
+
 func TestNoTermEndsEarlierForWhoWaits(t *testing.T) {
 	l := mustLoadShipped(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -79,7 +111,7 @@ func TestNoTermEndsEarlierForWhoWaits(t *testing.T) {
 type start corridor.Date
 
 // date2026 is 1 January 2026.
-const date2026 start = 20454
+const date2026 start = 739_617
 
 func (s start) add(n int) corridor.Date { return corridor.Date(s) + corridor.Date(n) }
 

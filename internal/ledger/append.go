@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,44 +43,104 @@ const (
 // Append adds a receipt to the log, in the transaction of the state change
 // that it speaks of. Version, Time, Issuer and Prev are filled in when empty.
 // The place of the receipt is known at once and final if the transaction
-// commits.
+// commits. It signs under the only write lock: who knows Prev prepares the
+// receipt before.
 func (l *Log) Append(ctx context.Context, tx *store.Tx, r corridor.Receipt, signer Signer, secrets ...Secret) (corridor.ReceiptRef, error) {
-	var ref corridor.ReceiptRef
 	if err := l.Stopped(); err != nil {
-		return ref, err
+		return corridor.ReceiptRef{}, err
 	}
-	if err := l.complete(ctx, tx, &r); err != nil {
-		return ref, err
+	if r.Prev == "" {
+		var err error
+		if r.Prev, err = previous(ctx, tx, r); err != nil {
+			return corridor.ReceiptRef{}, err
+		}
+	}
+	e, err := l.Prepare(ctx, r, signer, secrets...)
+	if err != nil {
+		return corridor.ReceiptRef{}, err
+	}
+	refs, err := l.Add(ctx, tx, e)
+	if err != nil {
+		return corridor.ReceiptRef{}, err
+	}
+	return refs[0], nil
+}
+
+// Entry is a signed receipt that has no place in the log yet.
+type Entry struct {
+	// Leaf is the digest by which the next receipt on the same matter names
+	// this one: its Prev.
+	Leaf string
+
+	receipt corridor.Receipt
+	hash    tlog.Hash
+	text    []byte
+	secrets []Secret
+}
+
+// Prepare signs a receipt that Add will put into the log. Version, Time and
+// Issuer are filled in when empty. An empty Prev says that it is the first on
+// its matter.
+func (l *Log) Prepare(ctx context.Context, r corridor.Receipt, signer Signer, secrets ...Secret) (Entry, error) {
+	if err := l.complete(&r); err != nil {
+		return Entry{}, err
 	}
 	secrets, err := seal(&r, secrets)
 	if err != nil {
-		return ref, err
+		return Entry{}, err
 	}
-	entry, err := signLeaf(ctx, r, signer)
+	text, err := signLeaf(ctx, r, signer)
 	if err != nil {
-		return ref, err
+		return Entry{}, err
+	}
+	hash := tlog.RecordHash(text)
+	return Entry{Leaf: digestOf(hash), receipt: r, hash: hash, text: text, secrets: secrets}, nil
+}
+
+// Add puts prepared receipts into the log, one behind the other, in the
+// transaction of the state change that they speak of, and gives their places.
+func (l *Log) Add(ctx context.Context, tx *store.Tx, list ...Entry) ([]corridor.ReceiptRef, error) {
+	if err := l.Stopped(); err != nil {
+		return nil, err
 	}
 	var index int64
 	if err := tx.QueryRow(ctx, `SELECT COALESCE(MAX(idx) + 1, 0) FROM ledger_entries`).Scan(&index); err != nil {
-		return ref, err
+		return nil, err
 	}
-	leaf := tlog.RecordHash(entry)
-	if _, err := tx.Exec(ctx, `INSERT INTO ledger_entries (idx, leaf, entry, dataset, negotiation, agreement, transfer) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		index, leaf[:], entry, r.Dataset, r.Negotiation, r.Agreement, r.Transfer); err != nil {
-		return ref, err
-	}
-	for _, s := range secrets {
-		if _, err := tx.Exec(ctx, `INSERT INTO ledger_salts (idx, name, salt, value) VALUES (?, ?, ?, ?)`, index, s.Name, s.Salt, s.Value); err != nil {
-			return ref, err
+	refs := make([]corridor.ReceiptRef, 0, len(list))
+	for part := range slices.Chunk(list, maxRows) {
+		var args []any
+		for i := range part {
+			e := &part[i]
+			r := &e.receipt
+			args = append(args, index, e.hash[:], e.text, r.Dataset, r.Negotiation, r.Agreement, r.Transfer)
+			refs = append(refs, corridor.ReceiptRef{Origin: l.cfg.Origin, Index: index, Leaf: e.Leaf})
+			index++
+		}
+		if _, err := tx.Exec(ctx, entryRows+strings.Repeat(entryRow+", ", len(part)-1)+entryRow, args...); err != nil {
+			return nil, err
 		}
 	}
-	return corridor.ReceiptRef{Origin: l.cfg.Origin, Index: index, Leaf: digestOf(leaf)}, nil
+	for i, e := range list {
+		for _, s := range e.secrets {
+			if _, err := tx.Exec(ctx, `INSERT INTO ledger_salts (idx, name, salt, value) VALUES (?, ?, ?, ?)`, refs[i].Index, s.Name, s.Salt, s.Value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return refs, nil
 }
+
+const (
+	maxRows   = 16 // of one statement
+	entryRows = `INSERT INTO ledger_entries (idx, leaf, entry, dataset, negotiation, agreement, transfer) VALUES `
+	entryRow  = `(?, ?, ?, ?, ?, ?, ?)`
+)
 
 func digestOf(h tlog.Hash) string { return "sha256:" + hex.EncodeToString(h[:]) }
 
 // complete fills in what every receipt has.
-func (l *Log) complete(ctx context.Context, tx *store.Tx, r *corridor.Receipt) error {
+func (l *Log) complete(r *corridor.Receipt) error {
 	if r.Version == 0 {
 		r.Version = 1
 	}
@@ -95,12 +156,7 @@ func (l *Log) complete(ctx context.Context, tx *store.Tx, r *corridor.Receipt) e
 	if _, err := time.Parse(time.RFC3339, r.Time); err != nil || !strings.HasSuffix(r.Time, "Z") {
 		return corridor.E(corridor.Internal, "receipt time %q is not RFC 3339 in UTC", r.Time)
 	}
-	if r.Prev != "" {
-		return nil
-	}
-	var err error
-	r.Prev, err = previous(ctx, tx, *r)
-	return err
+	return nil
 }
 
 // previous finds the last own receipt on the same matter.
@@ -174,11 +230,12 @@ func signLeaf(ctx context.Context, r corridor.Receipt, signer Signer) ([]byte, e
 	if err != nil {
 		return nil, corridor.E(corridor.Internal, "sign receipt: %w", err)
 	}
-	entry, err := corridor.Canonical(corridor.Leaf{Receipt: r, Signature: corridor.Signature{
-		Key: signer.KeyID(), Suite: signer.Suite(), Value: base64.RawURLEncoding.EncodeToString(sig)}})
+	by, err := corridor.Canonical(corridor.Signature{Key: signer.KeyID(), Suite: signer.Suite(), Value: base64.RawURLEncoding.EncodeToString(sig)})
 	if err != nil {
 		return nil, err
 	}
+	// A corridor.Leaf: its members in canonical order.
+	entry := slices.Concat([]byte(`{"receipt":`), body, []byte(`,"signature":`), by, []byte(`}`))
 	if len(entry) > corridor.MaxReceipt {
 		return nil, &corridor.Error{Kind: corridor.Limited, Msg: "the receipt is longer than a log entry can be", Why: "C2SP tlog-tiles: 65,535 bytes"}
 	}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +22,7 @@ import (
 
 	"corridor"
 	"corridor/internal/store"
+	"corridor/internal/store/storetest"
 	"corridor/verify"
 )
 
@@ -111,7 +111,7 @@ func start(t testing.TB, p *person, path string, change ...func(*Config)) *node 
 	return &node{p, db, l, path}
 }
 
-func temp(t testing.TB) string { return filepath.Join(t.TempDir(), "node.db") }
+func temp(t testing.TB) string { return storetest.Place(t) }
 
 func (n *node) append(t testing.TB, r corridor.Receipt, secrets ...Secret) corridor.ReceiptRef {
 	t.Helper()
@@ -491,15 +491,16 @@ func TestADamagedOrForeignLogDoesNotOpen(t *testing.T) {
 	p := newPerson("kz.example")
 	for name, c := range map[string]struct {
 		sql    string
+		with   func(*node) []byte // its argument
 		change func(*Config)
 		want   string
 	}{
-		"a changed tile":        {sql: `UPDATE ledger_tiles SET hashes = zeroblob(length(hashes)) WHERE level = 0 AND n = 1`, want: "another root"},
+		"a changed tile":        {sql: `UPDATE ledger_tiles SET hashes = ? WHERE level = 0 AND n = 1`, with: func(*node) []byte { return make([]byte, 44*32) }, want: "another root"},
 		"a short tile":          {sql: `UPDATE ledger_tiles SET hashes = substr(hashes, 1, 32) WHERE level = 0 AND n = 1`, want: "damaged"},
 		"a missing tile":        {sql: `DELETE FROM ledger_tiles WHERE level = 1`, want: "damaged"},
 		"a missing entry":       {sql: `DELETE FROM ledger_entries WHERE idx = 299`, want: "299"},
 		"a changed last entry":  {sql: `UPDATE ledger_entries SET entry = '{}' WHERE idx = 299`, want: "entry 299"},
-		"a changed checkpoint":  {sql: `UPDATE ledger_head SET checkpoint = replace(CAST(checkpoint AS TEXT), '300', '301')`, want: "not of this log"},
+		"a changed checkpoint":  {sql: `UPDATE ledger_head SET checkpoint = ?`, with: func(n *node) []byte { return bytes.Replace(n.log.Checkpoint(), []byte("300"), []byte("301"), 1) }, want: "not of this log"},
 		"a changed size":        {sql: `UPDATE ledger_head SET size = 299`, want: "299"},
 		"no checkpoint":         {sql: `DELETE FROM ledger_head`, want: "no rows"},
 		"another key":           {change: func(c *Config) { *c = newPerson("kz.example2").rename(t, p.origin) }, want: "not of this log"},
@@ -513,10 +514,19 @@ func TestADamagedOrForeignLogDoesNotOpen(t *testing.T) {
 			n := start(t, p, path)
 			n.many(t, 300)
 			if c.sql != "" {
-				// The hook would repair nothing: it only looks at new entries.
-				if err := n.db.Write(t.Context(), func(tx *store.Tx) error { _, err := tx.Exec(t.Context(), c.sql); return err }); err != nil {
+				var args []any
+				if c.with != nil {
+					args = append(args, c.with(n))
+				}
+				n.db.Close() // the node itself would refuse to go on from there
+				raw, err := store.Open(t.Context(), path, Migrations...)
+				if err != nil {
 					t.Fatal(err)
 				}
+				if err := raw.Write(t.Context(), func(tx *store.Tx) error { _, err := tx.Exec(t.Context(), c.sql, args...); return err }); err != nil {
+					t.Fatal(err)
+				}
+				raw.Close()
 			}
 			n.db.Close()
 			db, err := store.Open(t.Context(), path, Migrations...)
@@ -545,13 +555,93 @@ func TestATileThatIsDamagedLaterGivesNoProof(t *testing.T) {
 	n := start(t, newPerson("kz.example"), temp(t))
 	n.many(t, 300)
 	if err := n.db.Write(t.Context(), func(tx *store.Tx) error {
-		_, err := tx.Exec(t.Context(), `UPDATE ledger_tiles SET hashes = zeroblob(length(hashes)) WHERE level = 0 AND n = 0`)
+		_, err := tx.Exec(t.Context(), `UPDATE ledger_tiles SET hashes = ? WHERE level = 0 AND n = 0`, make([]byte, 256*32))
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := n.log.Proof(t.Context(), 3); err == nil {
 		t.Error("a proof was made from a damaged tile")
+	}
+}
+
+// heldTiles are the tiles of a tree in memory.
+type heldTiles map[tileID][]byte
+
+func (heldTiles) Height() int                     { return tileHeight }
+func (heldTiles) SaveTiles([]tlog.Tile, [][]byte) {}
+func (h heldTiles) ReadTiles(list []tlog.Tile) (out [][]byte, err error) {
+	for _, id := range list {
+		data := h[tileID{id.L, id.N}]
+		if len(data) < id.W*tlog.HashSize {
+			return nil, fmt.Errorf("tile %s holds %d bytes", id.Path(), len(data))
+		}
+		out = append(out, data[:id.W*tlog.HashSize])
+	}
+	return out, nil
+}
+
+// TestAProofIsTheSameFromTilesThatWereNotChecked as from those that were, in
+// trees of one to three levels of tiles; and from tiles of which one is wrong
+// comes the right proof, where the path does not need it, or none.
+func TestAProofIsTheSameFromTilesThatWereNotChecked(t *testing.T) {
+	grown, held := &tree{tiles: map[int][]byte{}}, heldTiles{}
+	leaf := func(i int64) tlog.Hash { return tlog.RecordHash(fmt.Appendf(nil, "entry %d", i)) }
+	head := func(size int64) verify.Checkpoint {
+		for grown.size < size {
+			grown.append(leaf(grown.size), held)
+		}
+		root, err := grown.root()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return verify.Checkpoint{Origin: "kz.example/log", Size: size, Root: root}
+	}
+	prove := func(i int64, c verify.Checkpoint) ([]tlog.Hash, error) {
+		return (&rawHashes{size: c.Size, read: held}).prove(i, c)
+	}
+	var c verify.Checkpoint
+	for _, size := range []int64{1, 2, 3, 255, 256, 257, 511, 1000, 65_535, 65_536, 70_000} {
+		c = head(size)
+		checked := tlog.TileHashReader(tlog.Tree{N: c.Size, Hash: c.Root}, held)
+		for _, i := range []int64{0, 1, 2, 127, 255, 256, 300, 510, 767, 768, 999, 65_535, 65_536, 69_900, size / 3, size - 2, size - 1} {
+			if i < 0 || i >= size {
+				continue
+			}
+			want, err := tlog.ProveRecord(c.Size, i, checked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := prove(i, c); err != nil || !slices.Equal(got, want) {
+				t.Errorf("entry %d of %d: %v", i, size, err)
+			}
+		}
+	}
+	refused, given := 0, 0
+	for id, good := range held {
+		if id.level == 0 && id.n%50 != 0 {
+			continue
+		}
+		for at := 0; at < len(good); at += 61 * tlog.HashSize {
+			bad := bytes.Clone(good)
+			bad[at] ^= 1
+			held[id] = bad
+			for _, i := range []int64{0, 61, 7 * 256, 50 * 256, 65_535, 65_540, 69_999} {
+				got, err := prove(i, c)
+				if err != nil {
+					refused++
+					continue
+				}
+				given++
+				if tlog.CheckRecord(got, c.Size, c.Root, i, leaf(i)) != nil {
+					t.Fatalf("hash %d of tile %v is wrong, and so is the proof of entry %d", at/tlog.HashSize, id, i)
+				}
+			}
+		}
+		held[id] = good
+	}
+	if refused == 0 || given == 0 {
+		t.Errorf("%d refused, %d given", refused, given)
 	}
 }
 

@@ -7,6 +7,11 @@
 // a crash can not make the log sign a second history. The one way left to do
 // that is a restored backup: witnesses know the larger size, say so on first
 // contact, and the log then refuses to grow.
+//
+// On a database that several nodes share, each transaction that appends goes
+// on from the edge that the last one left, whichever node that was: the store
+// lets them write one after the other. A node keeps in mind what it has seen
+// of the log, and refuses a database that has fallen behind it.
 package ledger
 
 import (
@@ -18,6 +23,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -31,8 +37,27 @@ import (
 //go:embed schema.sql
 var schema string
 
+//go:embed schema_postgres.sql
+var schemaPostgres string
+
+//go:embed monitor.sql
+var monitorSchema string
+
+//go:embed monitor_postgres.sql
+var monitorPostgres string
+
+//go:embed evidence.sql
+var evidenceSchema string
+
+//go:embed evidence_postgres.sql
+var evidencePostgres string
+
 // Migrations is the schema of the log.
-var Migrations = []store.Migration{{Room: "ledger", Version: 1, SQL: schema}}
+var Migrations = []store.Migration{
+	{Room: "ledger", Version: 1, SQL: schema, Postgres: schemaPostgres},
+	{Room: "ledger", Version: 2, SQL: monitorSchema, Postgres: monitorPostgres},
+	{Room: "ledger", Version: 3, SQL: evidenceSchema, Postgres: evidencePostgres},
+}
 
 // Config is what a log needs.
 type Config struct {
@@ -53,6 +78,13 @@ type Config struct {
 	// Authorise lets a reader see entries, from the first to before the last
 	// index. Nil: nobody sees entries.
 	Authorise func(r *http.Request, first, last int64) error
+	// Reconcile keeps the log from signing until Reconcile has compared it with
+	// the witnesses of Policy. Without a policy that needs witnesses it is
+	// without effect.
+	Reconcile bool
+	// Document gives the DID document of a peer as canonical JSON, for evidence
+	// against its log. Nil: the evidence names the log's key only.
+	Document func(ctx context.Context, did string) ([]byte, error)
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 	// Logger hears of witnesses that fail. Nil: silent.
@@ -66,7 +98,10 @@ type Log struct {
 	verifier note.Verifier
 	policy   *verify.Policy
 
-	edge *tree // owned by the writer of db: the edge of the last commit
+	edge *tree // owned by the writer of db: the edge of its last commit
+
+	catching sync.Mutex  // one goroutine reads what other nodes wrote
+	behind   atomic.Bool // other nodes have written
 
 	mu      sync.Mutex // guards what follows
 	head    head
@@ -74,6 +109,7 @@ type Log struct {
 	// cosigned is the largest size for which the policy is satisfied.
 	cosigned int64
 	stop     error // a witness knows another history
+	waits    error // it has not yet been compared with the witnesses
 
 	witnessing bool
 }
@@ -95,14 +131,23 @@ func Open(ctx context.Context, db *store.DB, cfg Config) (*Log, error) {
 		return nil, fmt.Errorf("open the log %s: %w", cfg.Origin, err)
 	}
 	if l.head.note == nil {
-		if err := db.Write(ctx, func(tx *store.Tx) error { return l.sign(ctx, tx, l.edge) }); err != nil {
+		if err := db.Write(ctx, func(tx *store.Tx) error { return l.begin(ctx, tx) }); err != nil {
 			return nil, err
 		}
 		if err := db.Read(ctx, func(tx *store.Tx) error { return l.load(ctx, tx) }); err != nil {
 			return nil, err
 		}
 	}
+	if cfg.Reconcile && l.policy.Quorum != "none" {
+		l.waits = l.unreconciled(l.names())
+	}
 	db.BeforeCommit(func(tx *store.Tx) error { return l.fold(context.Background(), tx) })
+	db.Hear(func(what string) {
+		if what == logChanged || what == "" {
+			l.behind.Store(true)
+			go l.catchUp(context.Background())
+		}
+	})
 	return l, nil
 }
 
@@ -135,6 +180,22 @@ func (l *Log) configure() error {
 	if len(l.policy.Logs) > 0 && !l.inPolicy() {
 		return &corridor.Error{Kind: corridor.Invalid, Msg: "the witness policy does not trust this node's own log", Where: c.Origin,
 			Fix: "add the line: log " + c.VKey}
+	}
+	return l.fits()
+}
+
+// fits refuses a policy whose cosignatures are more than a checkpoint can
+// carry: nobody could read it.
+func (l *Log) fits() error {
+	room := verify.MaxCheckpoint - len(l.verifier.Name()) - 1<<10 // the log's own text and signature
+	for _, w := range l.policy.Witnesses {
+		if w.URL != "" {
+			room -= w.MaxLine()
+		}
+	}
+	if room < 0 {
+		return &corridor.Error{Kind: corridor.Invalid, Where: l.cfg.Origin, Msg: fmt.Sprintf("the cosignatures of all %d witnesses are longer than a checkpoint may be, %d bytes", len(l.policy.Witnesses), verify.MaxCheckpoint),
+			Fix: "ask fewer witnesses: those without an address in the policy are not asked"}
 	}
 	return nil
 }
@@ -218,15 +279,28 @@ func readTile(ctx context.Context, tx *store.Tx, level int, n int64) ([]byte, er
 	return data, nil
 }
 
+// begin signs the empty tree, unless another node has begun meanwhile.
+func (l *Log) begin(ctx context.Context, tx *store.Tx) error {
+	var begun int
+	if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM ledger_head WHERE id = 1`).Scan(&begun); err != nil || begun > 0 {
+		return err
+	}
+	return l.sign(ctx, tx, l.edge)
+}
+
 // fold is the hook of every commit: it puts the entries that the transaction
 // added into the tree and signs one checkpoint over all of them.
 func (l *Log) fold(ctx context.Context, tx *store.Tx) error {
-	rows, err := tx.Query(ctx, `SELECT leaf FROM ledger_entries WHERE idx >= ? ORDER BY idx`, l.edge.size)
+	edge, err := l.lastEdge(ctx, tx)
+	if err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, `SELECT leaf FROM ledger_entries WHERE idx >= ? ORDER BY idx`, edge.size)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	next := l.edge.clone()
+	next := edge.clone()
 	changed := map[tileID][]byte{}
 	for rows.Next() {
 		var leaf []byte
@@ -263,11 +337,14 @@ func (l *Log) sign(ctx context.Context, tx *store.Tx, edge *tree) error {
 		ON CONFLICT (id) DO UPDATE SET size = excluded.size, checkpoint = excluded.checkpoint`, edge.size, signed); err != nil {
 		return err
 	}
+	tx.Tell(logChanged)
 	tx.AfterCommit(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.edge = edge
-		l.head = head{checkpoint: c, note: signed}
+		if edge.size >= l.head.checkpoint.Size { // another node may have gone on already
+			l.head = head{checkpoint: c, note: signed}
+		}
 		l.announce()
 	})
 	return nil

@@ -23,6 +23,9 @@ type PeerReceipt struct {
 	Key    verify.Key      // of the receipt's signature, from the peer's DID document
 	Issuer string          // whose receipt it must be
 	Matter string          // own name under which Export finds it again; may be empty
+	// Unverified: this node does not verify the suite of Key. The entry is the
+	// issuer's because its log holds it, and the proof must show that.
+	Unverified bool
 }
 
 // CheckPeerReceipt checks form, issuer, signature and, if there is one, the
@@ -40,7 +43,14 @@ func CheckPeerReceipt(p PeerReceipt) (corridor.Receipt, corridor.ReceiptRef, err
 	if err != nil {
 		return leaf.Receipt, ref, err
 	}
-	if err := p.Key.VerifySignature(body, leaf.Signature); err != nil {
+	if p.Unverified {
+		if err = (verify.National{Signature: leaf.Signature, Key: p.Key}).Named(); err == nil && len(p.Proof) == 0 {
+			err = corridor.E(corridor.Unauthenticated, "the receipt is signed in %s, which is not verified here, and no proof shows that the log of its issuer holds it", p.Key.Suite)
+		}
+	} else {
+		err = p.Key.VerifySignature(body, leaf.Signature)
+	}
+	if err != nil {
 		return leaf.Receipt, ref, err
 	}
 	if len(p.Proof) == 0 {
@@ -97,24 +107,25 @@ func (l *Log) StorePeerReceipt(ctx context.Context, tx *store.Tx, p PeerReceipt)
 // ExportRequest says what a bundle is about. The caller supplies what the log
 // does not hold: the agreement, further decisions and the DID documents.
 type ExportRequest struct {
-	By          string                     // DID of the exporter
-	Agreement   *corridor.SignedAgreement  // nil for a refusal or an open negotiation
-	Negotiation string                     // own pid
-	Transfers   []string                   // own pids
-	Indexes     []int64                    // further own receipts
-	Matter      string                     // under which the peer's receipts were stored
-	Decisions   []corridor.SignedDecision  // beyond those of the agreement
-	Documents   map[string][]byte          // DID documents as JSON, by DID
-	Logs        map[string]corridor.LogRef // by DID; own log and those of the agreement are known
-	Policy      []byte                     // tlog-policy text; nil: the own one
-	Open        bool                       // show what commitments hide, as far as it is not forgotten
+	By          string                      // DID of the exporter
+	Agreement   *corridor.SignedAgreement   // nil for a refusal or an open negotiation
+	Negotiation string                      // own pid
+	Transfers   []string                    // own pids
+	Indexes     []int64                     // further own receipts
+	Matter      string                      // under which the peer's receipts were stored
+	Decisions   []corridor.SignedDecision   // beyond those of the agreement
+	Documents   map[string][]byte           // DID documents as JSON, by DID
+	Logs        map[string]corridor.LogRef  // by DID; own log and those of the agreement are known
+	Policy      []byte                      // tlog-policy text; nil: the own one
+	Validations []corridor.SignedValidation // of national signatures, of both sides
+	Open        bool                        // show what commitments hide, as far as it is not forgotten
 }
 
 // Export writes a bundle (see verify.Bundle) of all receipts of both sides
 // that are known here, with the best proofs at hand. Wait with WaitCosigned
 // before it if the policy must be satisfied.
 func (l *Log) Export(ctx context.Context, q ExportRequest) ([]byte, error) {
-	f := verify.File{Version: 1, About: verify.About{At: l.cfg.Now().UTC().Format(timeLayout), By: q.By, Negotiation: q.Negotiation}, Decisions: q.Decisions}
+	f := verify.File{Version: 1, About: verify.About{At: l.cfg.Now().UTC().Format(timeLayout), By: q.By, Negotiation: q.Negotiation}, Decisions: q.Decisions, Validations: q.Validations}
 	if f.Decisions == nil {
 		f.Decisions = []corridor.SignedDecision{}
 	}

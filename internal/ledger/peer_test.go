@@ -61,6 +61,25 @@ func TestAPeersReceiptIsKeptOnlyIfItHolds(t *testing.T) {
 			t.Error(name, "was kept")
 		}
 	}
+	// Where the suite of the signature is not verified, the proof must stand for it.
+	unverified := good
+	unverified.Unverified = true
+	for name, change := range map[string]func(*PeerReceipt){
+		"no proof":               func(p *PeerReceipt) { p.Proof = nil },
+		"another's proof":        func(p *PeerReceipt) { p.Proof = other.Proof },
+		"another log key":        func(p *PeerReceipt) { p.Log = uz.log.Ref() },
+		"a key it does not name": func(p *PeerReceipt) { p.Key = uz.public() },
+		"a suite that it claims": func(p *PeerReceipt) { p.Key.Suite = verify.GOST256 },
+	} {
+		p := unverified
+		change(&p)
+		if err := uz.hear(t, p); err == nil {
+			t.Error(name, "was kept without a look at the signature")
+		}
+	}
+	if _, _, err := CheckPeerReceipt(unverified); err != nil {
+		t.Error(err)
+	}
 	unproven := good
 	unproven.Proof = nil
 	for _, p := range []PeerReceipt{unproven, good, unproven, good} {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"database/sql"
 	_ "embed" // the schema of a witness
@@ -13,9 +14,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"filippo.io/mldsa"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -32,8 +35,8 @@ var WitnessMigrations = []store.Migration{{Room: "witness", Version: 1, SQL: wit
 
 // WitnessConfig is what a witness needs.
 type WitnessConfig struct {
-	Name   string // such as witness.example.kz
-	Key    ed25519.PrivateKey
+	Name   string           // such as witness.example.kz
+	Keys   []crypto.Signer  // ed25519.PrivateKey or *mldsa.PrivateKey (ML-DSA-44): each cosigns
 	Logs   []string         // vkeys of the logs that are cosigned; several may share an origin
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: silent
@@ -43,13 +46,12 @@ type WitnessConfig struct {
 const maxSubmission = verify.MaxCheckpoint + 8<<10
 
 // Witness cosigns checkpoints of other people's logs, as long as each
-// continues the one before (C2SP tlog-witness, tlog-cosignature/v1). It never
+// continues the one before (C2SP tlog-witness, tlog-cosignature). It never
 // sees an entry.
 type Witness struct {
 	db     *store.DB
-	name   string
-	key    ed25519.PrivateKey
-	cosign note.Signer
+	vkeys  []string
+	cosign []note.Signer              // by vkey
 	logs   map[string][]note.Verifier // by origin
 	now    func() time.Time
 	log    *slog.Logger
@@ -57,21 +59,16 @@ type Witness struct {
 
 // NewWitness makes a witness on db, whose schema is WitnessMigrations.
 func NewWitness(db *store.DB, cfg WitnessConfig) (*Witness, error) {
-	w := &Witness{db: db, name: cfg.Name, key: cfg.Key, logs: map[string][]note.Verifier{}, now: cfg.Now, log: cfg.Logger}
+	w := &Witness{db: db, logs: map[string][]note.Verifier{}, now: cfg.Now, log: cfg.Logger}
 	if w.now == nil {
 		w.now = time.Now
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	if len(cfg.Key) != ed25519.PrivateKeySize {
-		return nil, corridor.E(corridor.Invalid, "a witness needs an Ed25519 key")
+	if len(cfg.Keys) == 0 {
+		return nil, corridor.E(corridor.Invalid, "a witness needs a key")
 	}
-	v, err := verify.WitnessVerifier(w.VKey())
-	if err != nil {
-		return nil, &corridor.Error{Kind: corridor.Invalid, Msg: fmt.Sprintf("%q cannot be the name of a witness", cfg.Name), Fix: "use a host name, without spaces and plus signs", Err: err}
-	}
-	w.cosign = &cosigner{Verifier: v, key: cfg.Key, now: w.now}
 	for _, vkey := range cfg.Logs {
 		v, err := verify.LogVerifier(vkey)
 		if err != nil {
@@ -79,26 +76,84 @@ func NewWitness(db *store.DB, cfg WitnessConfig) (*Witness, error) {
 		}
 		w.logs[v.Name()] = append(w.logs[v.Name()], v)
 	}
+	for _, key := range cfg.Keys {
+		if err := w.hold(cfg.Name, key); err != nil {
+			return nil, err
+		}
+	}
 	return w, nil
 }
 
-// VKey is the verifier key of the witness, for policies.
-func (w *Witness) VKey() string {
-	return verify.WitnessVKey(w.name, w.key.Public().(ed25519.PublicKey))
+// hold lets the witness cosign with a key.
+func (w *Witness) hold(name string, key crypto.Signer) error {
+	vkey, ok := witnessVKey(name, key)
+	if !ok {
+		return corridor.E(corridor.Invalid, "a key of a witness is of Ed25519 or ML-DSA-44, not %T", key)
+	}
+	v, err := verify.WitnessVerifier(vkey)
+	if err != nil {
+		return &corridor.Error{Kind: corridor.Invalid, Msg: fmt.Sprintf("%q cannot be the name of a witness", name), Fix: "use a host name, without spaces and plus signs", Err: err}
+	}
+	c := &cosigner{Verifier: v, now: w.now, key: key}
+	for origin := range w.logs {
+		if _, err := c.message(1, verify.Checkpoint{Origin: origin}.String()); err != nil {
+			return err
+		}
+	}
+	w.vkeys = append(w.vkeys, vkey)
+	w.cosign = append(w.cosign, c)
+	return nil
 }
 
-// cosigner makes cosignature/v1 signatures.
+// witnessVKey is the verifier key of a witness under one key.
+func witnessVKey(name string, key crypto.Signer) (vkey string, ok bool) {
+	switch k := key.(type) {
+	case ed25519.PrivateKey:
+		if len(k) == ed25519.PrivateKeySize {
+			return verify.WitnessVKey(name, k.Public().(ed25519.PublicKey)), true
+		}
+	case *mldsa.PrivateKey:
+		if k != nil && k.PublicKey().Parameters() == mldsa.MLDSA44() {
+			return verify.WitnessVKeyMLDSA(name, k.PublicKey()), true
+		}
+	}
+	return "", false
+}
+
+// VKeys are the verifier keys of the witness, for policies: one for each key.
+func (w *Witness) VKeys() []string { return w.vkeys }
+
+// cosigner makes cosignatures (C2SP tlog-cosignature, Format).
 type cosigner struct {
 	note.Verifier
-	key ed25519.PrivateKey
+	key crypto.Signer
 	now func() time.Time
 }
 
 // Sign implements note.Signer.
-func (c *cosigner) Sign(msg []byte) ([]byte, error) {
+func (c *cosigner) Sign(text []byte) ([]byte, error) {
 	t := c.now().Unix()
-	sig := binary.BigEndian.AppendUint64(nil, uint64(t))
-	return append(sig, ed25519.Sign(c.key, verify.CosignedMessage(t, string(msg)))...), nil
+	msg, err := c.message(t, string(text))
+	if err != nil {
+		return nil, err
+	}
+	sig, err := c.key.Sign(nil, msg, crypto.Hash(0)) // both suites sign the message itself; ML-DSA with an empty context
+	if err != nil {
+		return nil, err
+	}
+	return append(binary.BigEndian.AppendUint64(nil, uint64(t)), sig...), nil
+}
+
+// message is what the key signs for a checkpoint text.
+func (c *cosigner) message(unix int64, text string) ([]byte, error) {
+	if _, ok := c.key.(ed25519.PrivateKey); ok {
+		return verify.CosignedMessage(unix, text), nil
+	}
+	tree, err := verify.ParseCheckpoint(text)
+	if err != nil {
+		return nil, err
+	}
+	return verify.CosignedTree(c.Name(), unix, tree)
 }
 
 // Handler serves /add-checkpoint for logs and /<sha256 of origin>/checkpoint
@@ -177,7 +232,7 @@ func parseSubmission(body []byte) (submission, error) {
 	return s, nil
 }
 
-// Add checks one request and gives the line of the cosignature.
+// Add checks one request and gives the lines of the cosignatures.
 func (w *Witness) Add(ctx context.Context, body []byte) ([]byte, error) {
 	s, err := parseSubmission(body)
 	if err != nil {
@@ -247,7 +302,7 @@ func (w *Witness) advance(ctx context.Context, tx *store.Tx, s submission, c ver
 		w.log.WarnContext(ctx, "inconsistent checkpoint refused", "origin", c.Origin, "old", size, "new", c.Size, "checkpoint", string(s.signed))
 		return nil, &refusal{status: http.StatusUnprocessableEntity, text: err.Error()}
 	}
-	signed, err := note.Sign(&note.Note{Text: n.Text, Sigs: n.Sigs}, w.cosign)
+	signed, err := note.Sign(&note.Note{Text: n.Text, Sigs: n.Sigs}, w.cosign...)
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +311,7 @@ func (w *Witness) advance(ctx context.Context, tx *store.Tx, s submission, c ver
 		c.Origin, c.Size, c.Root[:], signed); err != nil {
 		return nil, err
 	}
-	return ownLine(signed, w.name), nil
+	return lastLines(signed, len(w.cosign)), nil
 }
 
 func consistent(s submission, c verify.Checkpoint, known bool, root []byte) error {
@@ -281,15 +336,11 @@ func emptyRoot() tlog.Hash {
 	return h
 }
 
-// ownLine finds the signature line of a name, newline included.
-func ownLine(signed []byte, name string) []byte {
-	var own []byte
-	for line := range bytes.Lines(signed) {
-		if bytes.HasPrefix(line, []byte("— "+name+" ")) {
-			own = line
-		}
-	}
-	return bytes.Clone(own)
+// lastLines gives the last n lines: note.Sign writes new signatures behind those
+// that were there.
+func lastLines(text []byte, n int) []byte {
+	lines := slices.Collect(bytes.Lines(text))
+	return bytes.Join(lines[len(lines)-n:], nil)
 }
 
 func (w *Witness) serveCheckpoint(rw http.ResponseWriter, r *http.Request) {

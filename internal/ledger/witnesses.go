@@ -28,43 +28,41 @@ const (
 )
 
 // loadWitnesses reads what the witnesses are known to have seen.
-func (l *Log) loadWitnesses(ctx context.Context, tx *store.Tx) error {
-	for _, w := range l.policy.Witnesses {
-		var conflict string
-		if err := tx.QueryRow(ctx, `SELECT COALESCE((SELECT conflict FROM ledger_witnesses WHERE witness = ?), '')`, w.VKey).Scan(&conflict); err != nil {
-			return err
-		}
-		if conflict != "" {
-			l.stop = stopped(l.cfg.Origin, w.Name, conflict)
-		}
+func (l *Log) loadWitnesses(ctx context.Context, tx *store.Tx) (err error) {
+	l.cosigned, l.stop, err = l.cosignedSize(ctx, tx, l.edge.size)
+	return err
+}
+
+// cosignedSize gives the largest size, up to that of the tree, for which the
+// policy is satisfied; and why the log may not grow, if a witness said so.
+func (l *Log) cosignedSize(ctx context.Context, tx *store.Tx, most int64) (cosigned int64, stop, err error) {
+	stop = l.conflict(ctx, tx)
+	if stop != nil && corridor.KindOf(stop) != corridor.Conflict {
+		return 0, nil, stop // it could not be read
 	}
-	rows, err := tx.Query(ctx, `SELECT DISTINCT size FROM ledger_cosignatures WHERE size <= ? ORDER BY size DESC LIMIT 1000`, l.edge.size)
+	rows, err := tx.Query(ctx, `SELECT DISTINCT size FROM ledger_cosignatures WHERE size <= ? ORDER BY size DESC LIMIT 1000`, most)
 	if err != nil {
-		return err
+		return 0, stop, err
 	}
 	defer rows.Close()
 	var sizes []int64
 	for rows.Next() {
 		var size int64
 		if err := rows.Scan(&size); err != nil {
-			return err
+			return 0, stop, err
 		}
 		sizes = append(sizes, size)
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return err
+		return 0, stop, err
 	}
 	for _, size := range sizes {
 		enough, err := l.enough(ctx, tx, size)
-		if err != nil {
-			return err
-		}
-		if enough {
-			l.cosigned = size
-			break
+		if err != nil || enough {
+			return size, stop, err
 		}
 	}
-	return nil
+	return 0, stop, nil
 }
 
 // enough says whether the stored cosignatures of a size satisfy the policy.
@@ -89,10 +87,13 @@ func (l *Log) enough(ctx context.Context, tx *store.Tx, size int64) (bool, error
 	return l.policy.Satisfied(names), rows.Err()
 }
 
-// Stopped says why the log may not grow any more, or nil.
+// Stopped says why the log may not grow any more, or not yet, or nil.
 func (l *Log) Stopped() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.stop == nil {
+		return l.waits
+	}
 	return l.stop
 }
 
@@ -127,6 +128,9 @@ func (l *Log) WaitCosigned(ctx context.Context, index int64) error {
 
 // PublicCheckpoint is the newest checkpoint with the cosignatures known for it.
 func (l *Log) PublicCheckpoint(ctx context.Context) (out []byte, err error) {
+	if err := l.upToDate(ctx); err != nil {
+		return nil, err
+	}
 	err = l.db.Read(ctx, func(tx *store.Tx) error {
 		l.mu.Lock()
 		h := l.head
@@ -305,7 +309,7 @@ func pause(failed int) time.Duration {
 
 // submit gets one checkpoint cosigned and stored.
 func (w *worker) submit(ctx context.Context, target head) (enough bool, err error) {
-	if err := w.r.l.Stopped(); err != nil {
+	if err := w.r.l.halted(); err != nil {
 		return false, err
 	}
 	old := w.size
@@ -339,6 +343,9 @@ func (w *worker) submit(ctx context.Context, target head) (enough bool, err erro
 // log has grown meanwhile, an earlier answer was lost and all is well;
 // otherwise this database is older than what was once signed.
 func (w *worker) ahead(ctx context.Context, target head, size int64) error {
+	if err := w.r.l.upToDate(ctx); err != nil { // another node may have asked the witness before
+		return err
+	}
 	if now := w.r.l.Size(); size <= now {
 		w.size = size
 		return corridor.E(corridor.Unavailable, "witness %s is already at %d", w.w.Name, size)
@@ -448,6 +455,7 @@ func (l *Log) keep(ctx context.Context, w verify.PolicyWitness, target head, bod
 				return err
 			}
 		}
+		tx.Tell(logChanged)
 		if enough, err = l.enough(ctx, tx, size); err != nil || !enough {
 			return err
 		}
@@ -482,7 +490,10 @@ func (l *Log) prune(ctx context.Context, tx *store.Tx) error {
 func cosignature(w verify.PolicyWitness, target head, body []byte) (string, error) {
 	for line := range strings.Lines(string(body)) {
 		n, err := note.Open([]byte(target.checkpoint.String()+"\n"+line), note.VerifierList(w.Verifier()))
-		if err == nil && len(n.Sigs) == 1 {
+		if err != nil || len(n.Sigs) != 1 {
+			continue
+		}
+		if _, err := verify.CosignatureTime(n.Sigs[0]); err == nil { // C2SP tlog-witness: the time must not be left out
 			return line, nil
 		}
 	}
@@ -500,6 +511,7 @@ func (l *Log) halt(ctx context.Context, w verify.PolicyWitness, why string, evid
 	l.cfg.Logger.ErrorContext(ctx, "the log stops", "err", stop)
 	ctx = context.WithoutCancel(ctx) // a node that is being stopped must not forget it
 	err := l.db.Write(ctx, func(tx *store.Tx) error {
+		tx.Tell(logChanged)
 		_, err := tx.Exec(ctx, `INSERT INTO ledger_witnesses (witness, size, conflict, evidence) VALUES (?, 0, ?, ?)
 			ON CONFLICT (witness) DO UPDATE SET conflict = excluded.conflict, evidence = excluded.evidence`, w.VKey, why, evidence)
 		return err

@@ -60,7 +60,7 @@ func (p assessmentPage) Origin(f FactLine) string {
 	for _, s := range f.Sources {
 		parts = append(parts, strings.TrimSpace(p.say(s.By)+" "+s.From))
 	}
-	return strings.Join(parts, "; ")
+	return strings.Join(parts, p.sep())
 }
 
 // group is the provisions of a decision that did one thing.
@@ -170,8 +170,11 @@ func (p assessmentPage) Term(d DutyLine) string {
 		key = "for"
 	}
 	s := p.sayf(key, d.Deadline.Days, unit, d.Event.In(p.lang))
+	if d.Deadline.Ahead > 0 {
+		s = p.sayf("ahead", d.Deadline.Ahead, s)
+	}
 	if d.Deadline.Calendar != "" {
-		s += " (" + p.sayf("calendar", d.Deadline.Calendar) + ")"
+		s += " (" + p.sayf("calendar", p.country(d.Deadline.Calendar)) + ")"
 	}
 	return s
 }
@@ -244,7 +247,7 @@ func (w words) Cites(list []corridor.Citation) []cited {
 		if title == "" {
 			c.Text = id
 		}
-		if c.Original == c.Text {
+		if strings.Contains(c.Text, c.Original) { // the translation holds it, or is it
 			c.Original = ""
 		}
 		if which := strings.Join(articles[id], ", "); which != "" {
@@ -261,7 +264,7 @@ func (w words) provision(title, which string) string {
 		return title + ", " + which
 	}
 	if w.lang == "zh" {
-		return title + "第" + which + "条"
+		return title + "第" + strings.ReplaceAll(which, ", ", "条、第") + "条"
 	}
 	return title + ", " + w.say("article") + " " + which
 }

@@ -184,7 +184,7 @@ func anyFlow(t *rapid.T, lib *law.Library) corridor.Flow {
 	states := lib.States()
 	from := rapid.SampledFrom(states).Draw(t, "from")
 	to := rapid.SampledFrom(states).Filter(func(s string) bool { return s != from }).Draw(t, "to")
-	f := corridor.Flow{Origin: from, Destination: to, Date: corridor.Date(rapid.IntRange(20100, 21200).Draw(t, "day")), Facts: corridor.Facts{}}
+	f := corridor.Flow{Origin: from, Destination: to, Date: corridor.Date(rapid.IntRange(739_263, 740_363).Draw(t, "day")), Facts: corridor.Facts{}}
 	for _, x := range lib.Vocabulary() {
 		if x.Derived != "" || x.Name == "origin" || x.Name == "destination" || rapid.IntRange(0, 2).Draw(t, x.Name+" said") > 0 {
 			continue
@@ -312,6 +312,36 @@ func TestForeignWordsInAnAssessmentAreOnlyWords(t *testing.T) {
 	}
 	if strings.Count(got, "alert(") < 3 {
 		t.Error("what was said does not stand in the page")
+	}
+}
+
+// What turns the direction of the text after it, or cannot be seen, shows in a
+// paper that somebody signs.
+func TestAPaperSaysWhatItSeemsToSay(t *testing.T) {
+	in := contract(t)
+	in.About["exporter"] = "fdp.\u202etnemeerga"
+	in.About["importer"] = "pay\u200bpal \u2066x\u2069 \U000e0041"
+	in.About["dataset"] = "نمونه\u200cها"
+	got := page(t, assess(t, in), "zh")
+	if strings.ContainsAny(got, "\u202e\u200b\u2066\u2069\U000e0041") {
+		t.Error("a character that cannot be seen stands in the page")
+	}
+	for _, want := range []string{"fdp.\ufffdtnemeerga", "pay\ufffdpal", "نمونه\u200cها"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+}
+
+func TestAChinesePaperCitesAsOneDoes(t *testing.T) {
+	got := page(t, assess(t, contract(t)), "zh")
+	for _, want := range []string{"第39条、第13条；促进和规范数据跨境流动规定（国家互联网信息办公室令第16号）第10条", "自生效之日起10个工作日内", "按中国"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+	if strings.Contains(got, "第10条 (") {
+		t.Error("the title stands twice")
 	}
 }
 

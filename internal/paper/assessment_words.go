@@ -148,8 +148,9 @@ func reasonTexts() map[string]corridor.Text {
 		"why.list": {EN: "A list on which the decision rests is not verified.", ZH: "判定所依据的清单未经核实。", RU: "Список, на который опирается решение, не проверен."},
 		"drives":   {EN: "decides the outcome", ZH: "决定结论", RU: "определяет вывод"},
 
-		"for":                {EN: "for %d %s from %s", ZH: "自%[3]s之日起 %[1]d %[2]s", RU: "%d %s, отсчёт: %s"},
-		"within":             {EN: "within %d %s of %s", ZH: "在%[3]s之日起 %[1]d %[2]s内", RU: "в течение %d %s, отсчёт: %s"},
+		"for":                {EN: "for %d %s from %s", ZH: "自%[3]s之日起%[1]d%[2]s", RU: "%d %s, отсчёт: %s"},
+		"ahead":              {EN: "%d working days before the end, %s", ZH: "%[2]s，届满前 %[1]d 个工作日", RU: "за %d раб. дн. до конца срока: %s"},
+		"within":             {EN: "within %d %s of %s", ZH: "自%[3]s之日起%[1]d%[2]s内", RU: "в течение %d %s, отсчёт: %s"},
 		"calendar":           {EN: "calendar of %s", ZH: "按%s工作日历", RU: "календарь: %s"},
 		"starts":             {EN: "counted from %s", ZH: "自 %s 起算", RU: "отсчёт с %s"},
 		"keep.until":         {EN: "until", ZH: "至", RU: "до"},

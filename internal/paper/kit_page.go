@@ -134,7 +134,7 @@ func (p kitPage) Origin(f FilledField) string {
 	for _, s := range f.Sources {
 		parts = append(parts, strings.TrimSpace(p.say(s.By)+" "+s.From))
 	}
-	return strings.Join(parts, "; ")
+	return strings.Join(parts, p.sep())
 }
 
 // Count closes the kit.

@@ -33,7 +33,7 @@ func TestAMatrixShowsTheArticleBehindEachCell(t *testing.T) {
 	m := matrix(t, corridor.Facts{"data_classes": []any{"personal"}})
 	for lang, want := range map[string][]string{
 		"en": {`id="KZ-CN"`, "on personal data and their protection, art. 16(2), 16(3)", "refused", "nothing_in_place"},
-		"zh": {`lang="zh"`, "禁止", "《个人数据及其保护法》第16(2), 16(3)条"},
+		"zh": {`lang="zh"`, "禁止", "《个人数据及其保护法》第16(2)条、第16(3)条"},
 		"ru": {`lang="ru"`, "запрещено", "ст. 16(2), 16(3)"},
 	} {
 		var page bytes.Buffer

@@ -12,6 +12,9 @@ import (
 
 	"golang.org/x/text/language"
 
+	"golang.org/x/text/runes"
+	"golang.org/x/text/transform"
+
 	"corridor"
 )
 
@@ -38,6 +41,14 @@ func (w words) say(key string) string {
 		return t.In(w.lang)
 	}
 	return strings.ReplaceAll(key, "_", " ")
+}
+
+// sep stands between the parts of a list.
+func (w words) sep() string {
+	if w.lang == "zh" {
+		return "；"
+	}
+	return "; "
 }
 
 func (w words) text(t corridor.Text) string { return t.In(w.lang) }
@@ -71,13 +82,25 @@ type rows struct {
 
 // render fills a template of this package.
 func (w words) render(out io.Writer, name string, data any) error {
-	t, err := template.New(name).Funcs(template.FuncMap{"say": w.say, "text": w.text, "country": w.country, "article": w.article, "lang": func() string { return w.lang },
+	t, err := template.New(name).Funcs(template.FuncMap{"say": w.say, "text": w.text, "country": w.country, "article": w.article, "lang": func() string { return w.lang }, "sep": w.sep,
 		"rows": func(page, list any, title string) rows { return rows{page, list, title} }}).ParseFS(files, name, "sheet.tmpl")
 	if err != nil {
 		return corridor.E(corridor.Internal, "page %s: %w", name, err)
 	}
-	if err := t.Execute(out, data); err != nil {
+	shown := transform.NewWriter(out, runes.Map(legible))
+	if err := t.Execute(shown, data); err != nil {
 		return corridor.E(corridor.Internal, "page %s: %w", name, err)
 	}
-	return nil
+	return shown.Close()
+}
+
+// legible shows where a value holds a character that cannot be seen, or that
+// turns the direction of what follows: a paper that somebody signs says what
+// it seems to say. Joiners stay, which Persian needs.
+func legible(r rune) rune {
+	switch {
+	case r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069', r == '\u200b', r == '\u2060', r == '\ufeff', r >= '\U000e0000' && r <= '\U000e007f':
+		return '\ufffd'
+	}
+	return r
 }

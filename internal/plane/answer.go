@@ -67,6 +67,9 @@ func refuse(w http.ResponseWriter, status int, err error) {
 	var c *corridor.Error
 	if errors.As(err, &c) && c.Kind != corridor.Internal {
 		p.Detail, p.Where, p.Why, p.Fix = c.Msg, c.Where, c.Why, c.Fix
+		if c.Kind == corridor.Unavailable { // see dsp.ErrorBody
+			p.Where, p.Fix = "", ""
+		}
 	}
 	body, mErr := json.Marshal(p)
 	if mErr != nil {

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"corridor"
+	"corridor/test/racing"
 )
 
 func TestCSVBecomesWhatThePlanSays(t *testing.T) {
@@ -289,6 +290,9 @@ func (s *sampling) Write(p []byte) (int, error) {
 func TestMemoryStaysFlat(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long")
+	}
+	if racing.On {
+		t.Skip("weighs memory; that nothing races is shown on shorter streams")
 	}
 	for _, c := range []struct {
 		name string

@@ -25,12 +25,14 @@ type FetchRequest struct {
 	URL      string
 	Token    TokenFunc
 	Dest     string               // the final name; its directory must exist
+	Plain    bool                 // the provider is no Corridor: it states no digest, and what breaks is fetched from the beginning
 	Client   *http.Client         // guarded; its Timeout and redirects are not used
 	Progress func(received int64) // nil: none; called from the stream, must return at once
 	MaxBytes int64                // largest outcome that is accepted; 0: 1 TiB
 	Attempts int                  // in a row without any progress; 0: 8
 	Backoff  time.Duration        // first pause between attempts, doubled up to 30 s; 0: 250 ms
 	Idle     time.Duration        // longest silence of the provider; 0: 2 minutes
+	Chance   func(n int64) int64  // draws a number below n, for the pauses; nil: rand.Int64N
 }
 
 const (
@@ -70,11 +72,20 @@ func Fetch(ctx context.Context, q FetchRequest) (Result, error) {
 		if idle >= f.q.Attempts {
 			return Result{}, giveUp(again.err, idle, f.part.size)
 		}
-		if err := sleep(ctx, max(pause/2+rand.N(pause/2+1), again.after)); err != nil {
+		if err := sleep(ctx, max(about(pause, f.q.Chance), again.after)); err != nil {
 			return Result{}, err
 		}
 		pause = min(2*pause, maxBackoff)
 	}
+}
+
+// about spreads a pause over its second half, so that many that wait for the
+// same do not come back together.
+func about(pause time.Duration, chance func(n int64) int64) time.Duration {
+	if chance == nil {
+		chance = rand.Int64N
+	}
+	return pause/2 + time.Duration(chance(int64(pause/2+1)))
 }
 
 func giveUp(err error, attempts int, have int64) error {
@@ -172,6 +183,9 @@ func (f *fetch) attempt(ctx context.Context) (Result, error) {
 	if err := f.receive(ctx, alive, resp.Body, silence, skip); err != nil {
 		return Result{}, err
 	}
+	if f.q.Plain {
+		return f.taken()
+	}
 	return f.verify(resp.Trailer)
 }
 
@@ -184,7 +198,7 @@ func (f *fetch) request(ctx context.Context) (*http.Request, error) {
 	}
 	req.Header.Set("Authorization", "Bearer "+f.token)
 	req.Header.Set("Accept-Encoding", "identity") // offsets and digest are of the bytes as they are
-	if f.part.size > 0 {
+	if f.part.size > 0 && !f.q.Plain {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", f.part.size-1))
 		if f.part.etag != "" {
 			req.Header.Set("If-Match", f.part.etag)
@@ -254,6 +268,9 @@ func (f *fetch) accept(resp *http.Response, asked string) (skip int64, err error
 	if !strings.HasPrefix(etag, `"`) || len(etag) > 256 {
 		etag = "" // none, or a weak one, which does not promise the same bytes
 	}
+	if f.q.Plain {
+		return 0, f.acceptPlain(resp)
+	}
 	if resp.StatusCode == http.StatusOK {
 		return 0, f.part.begin(etag)
 	}
@@ -262,6 +279,26 @@ func (f *fetch) accept(resp *http.Response, asked string) (skip int64, err error
 		return 0, corridor.E(corridor.Invalid, "the provider sends another part than was asked for")
 	}
 	return 1, nil
+}
+
+// acceptPlain begins an answer of a provider that states no digest. Only the
+// framing of HTTP tells a whole answer from a broken one then; an answer that
+// ends with its connection has none.
+func (f *fetch) acceptPlain(resp *http.Response) error {
+	if resp.StatusCode != http.StatusOK {
+		return corridor.E(corridor.Invalid, "the provider sends another part than was asked for")
+	}
+	if resp.ContentLength < 0 && resp.ProtoMajor == 1 && len(resp.TransferEncoding) == 0 {
+		return &corridor.Error{Kind: corridor.Invalid, Msg: "the provider states no length, and its answer ends with the connection", Why: "an answer that broke off could not be told from a whole one",
+			Fix: "let it send Content-Length, or chunks"}
+	}
+	return f.part.begin("")
+}
+
+// taken finishes an answer that was whole by the framing of HTTP.
+func (f *fetch) taken() (Result, error) {
+	r := Result{Bytes: f.part.size, SHA256: f.part.digest()}
+	return r, f.part.complete()
 }
 
 // receive writes the stream to the part until it ends. skip bytes at its

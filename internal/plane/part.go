@@ -29,6 +29,7 @@ type part struct {
 	last  byte  // the last of them
 	etag  string
 	fixed bool
+	was   string // digest of a fixed part
 	limit int64
 }
 
@@ -36,6 +37,12 @@ type part struct {
 type partState struct {
 	Version int    `json:"v"` // 1
 	ETag    string `json:"etag"`
+}
+
+// Remains lists every file that a fetch to dest may leave.
+func Remains(dest string) []string {
+	p := part{dest: dest}
+	return []string{dest, p.path(), p.state()}
 }
 
 func (p *part) path() string  { return p.dest + ".part" }
@@ -94,7 +101,7 @@ func (p *part) load() error {
 		return disk("read", err)
 	}
 	if p.fixed {
-		p.limit = p.size
+		p.limit, p.was = p.size, p.digest()
 	}
 	return p.noteLast()
 }
@@ -173,6 +180,9 @@ func (p *part) differs() error {
 // complete gives the file its final name, durably. The name appears with the
 // whole content or not at all, and takes no other file's place.
 func (p *part) complete() error {
+	if p.fixed && p.digest() != p.was {
+		return p.differs()
+	}
 	if p.fixed {
 		p.remove() // a crash between link and remove leaves a part behind
 		return nil

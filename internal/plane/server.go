@@ -17,12 +17,14 @@ import (
 // HandlerConfig bounds a Handler. The zero value has usable defaults.
 type HandlerConfig struct {
 	Prefix       string        // path before the transfer id; empty: "/data/"
-	MaxStreams   int           // running at once; 0: 64
+	MaxStreams   int           // running at once; 0: 512
 	WriteTimeout time.Duration // longest that one write may wait for the consumer; 0: 1 minute
+	ReadTimeout  time.Duration // longest that one read may wait for the provider of a push; 0: 1 minute
 	Log          *slog.Logger  // nil: silent
 }
 
-// Handler serves GET {prefix}{transfer}: the provider's end of the plane.
+// Handler serves GET {prefix}{transfer}: the provider's end of the plane. With
+// a Receiver it also serves POST and PUT there: the consumer's end of a push.
 //
 // A stream that breaks off ends with panic(http.ErrAbortHandler), the way that
 // net/http has for it: a plain return would send a clean end. Middleware must
@@ -35,14 +37,17 @@ type Handler struct {
 	marks marks
 
 	mu      sync.Mutex // guards running
-	running map[string]map[*stream]struct{}
+	running map[string]map[running]struct{}
 }
+
+// running is what Stop can cut.
+type running interface{ stop(cause error) }
 
 // NewHandler makes the provider's end of the data plane.
 func NewHandler(a Authority, c HandlerConfig) *Handler {
 	c.Prefix = orElse(c.Prefix, "/data/")
 	if c.MaxStreams <= 0 {
-		c.MaxStreams = 64
+		c.MaxStreams = 512
 	}
 	if c.WriteTimeout <= 0 {
 		c.WriteTimeout = time.Minute
@@ -50,7 +55,10 @@ func NewHandler(a Authority, c HandlerConfig) *Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{auth: a, cfg: c, slots: make(chan struct{}, c.MaxStreams), running: map[string]map[*stream]struct{}{}}
+	if c.ReadTimeout <= 0 {
+		c.ReadTimeout = time.Minute
+	}
+	return &Handler{auth: a, cfg: c, slots: make(chan struct{}, c.MaxStreams), running: map[string]map[running]struct{}{}}
 }
 
 // Stop cuts the running streams of a transfer at once and says how many there
@@ -66,19 +74,36 @@ func (h *Handler) Stop(transfer, reason string) int {
 	return len(h.running[transfer])
 }
 
+// Transfers lists those of which streams are open.
+func (h *Handler) Transfers() (list []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for transfer := range h.running {
+		list = append(list, transfer)
+	}
+	return list
+}
+
+// Streams says whether a stream of a transfer is open.
+func (h *Handler) Streams(transfer string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.running[transfer]) > 0
+}
+
 // Running says how many streams are open.
 func (h *Handler) Running() int { return len(h.slots) }
 
-func (h *Handler) enter(transfer string, s *stream) {
+func (h *Handler) enter(transfer string, s running) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.running[transfer] == nil {
-		h.running[transfer] = map[*stream]struct{}{}
+		h.running[transfer] = map[running]struct{}{}
 	}
 	h.running[transfer][s] = struct{}{}
 }
 
-func (h *Handler) leave(transfer string, s *stream) {
+func (h *Handler) leave(transfer string, s running) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.running[transfer], s)
@@ -89,9 +114,15 @@ func (h *Handler) leave(transfer string, s *stream) {
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet {
-		w.Header().Set("Allow", http.MethodGet)
-		refuse(w, http.StatusMethodNotAllowed, corridor.E(corridor.Invalid, "the data plane answers GET only"))
+	to, takes := h.auth.(Receiver)
+	pushed := takes && (r.Method == http.MethodPost || r.Method == http.MethodPut)
+	if r.Method != http.MethodGet && !pushed {
+		allow := http.MethodGet
+		if takes {
+			allow = "GET, POST, PUT"
+		}
+		w.Header().Set("Allow", allow)
+		refuse(w, http.StatusMethodNotAllowed, corridor.E(corridor.Invalid, "the data plane answers %s only", allow))
 		return
 	}
 	transfer, ok := strings.CutPrefix(r.URL.Path, h.cfg.Prefix)
@@ -102,6 +133,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	token, err := bearer(r)
 	if err != nil {
 		fail(w, err)
+		return
+	}
+	if pushed {
+		h.receive(w, r, to, transfer, token)
 		return
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())

@@ -19,8 +19,9 @@ import (
 // of change, identity), so that the next stream begins at once; open a source
 // before its transfer starts to have that behind you.
 type Files struct {
-	mu    sync.Mutex
-	known map[string]seen // by path
+	mu    sync.Mutex               // guards what follows
+	known map[string]seen          // by path
+	under map[string]chan struct{} // paths whose digest is being computed: closed when that is over
 }
 
 // seen is a state of a file, and the digest that it had then.
@@ -33,7 +34,7 @@ type seen struct {
 const maxKnown = 4096
 
 // NewFiles makes an empty set of known files.
-func NewFiles() *Files { return &Files{known: map[string]seen{}} }
+func NewFiles() *Files { return &Files{known: map[string]seen{}, under: map[string]chan struct{}{}} }
 
 // Source names a file and the digest ("sha256:<hex>") that it must have;
 // empty: any. A file with another digest is not opened.
@@ -83,15 +84,9 @@ func (s fileSource) open(ctx context.Context, file *os.File) (Content, error) {
 		c.version = corridor.Digest(fmt.Appendf(nil, "%d %d %s", info.Size(), info.ModTime().UnixNano(), inode(info)))
 		return c, nil
 	}
-	have, ok := s.files.lookup(s.path, info)
-	if !ok {
-		if have, err = digestOf(ctx, c); err != nil {
-			return nil, err
-		}
-		if err := c.Check(); err != nil {
-			return nil, err
-		}
-		s.files.remember(s.path, seen{info, have})
+	have, err := s.files.digest(ctx, s.path, c)
+	if err != nil {
+		return nil, err
 	}
 	if have != s.digest {
 		return nil, changed()
@@ -105,6 +100,57 @@ func changed() error {
 		Fix: "the provider must put the file back, or publish the dataset again and agree anew"}
 }
 
+// digest gives the digest of an opened file. Of many who want that of one file
+// at a time, one computes it and the others wait; if the first one leaves, the
+// next takes its place.
+func (f *Files) digest(ctx context.Context, path string, c *fileContent) (string, error) {
+	for {
+		if have, ok := f.lookup(path, c.info); ok {
+			return have, nil
+		}
+		if fresh(c.info) { // it will not be remembered: to wait for another helps nobody
+			return c.digest(ctx)
+		}
+		others := f.begin(path)
+		if others == nil {
+			defer f.end(path)
+			have, err := c.digest(ctx)
+			if err == nil {
+				f.remember(path, seen{c.info, have})
+			}
+			return have, err
+		}
+		select {
+		case <-others:
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}
+}
+
+// begin says that the caller computes the digest of a path, or gives what to
+// wait for while another does.
+func (f *Files) begin(path string) <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if others := f.under[path]; others != nil {
+		return others
+	}
+	f.under[path] = make(chan struct{})
+	return nil
+}
+
+func (f *Files) end(path string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.under[path])
+	delete(f.under, path)
+}
+
+// fresh says that a file changed within the clock's grain: it could change
+// again unseen.
+func fresh(info fs.FileInfo) bool { return time.Since(info.ModTime()) < 2*time.Second }
+
 func (f *Files) lookup(path string, now fs.FileInfo) (string, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -113,8 +159,7 @@ func (f *Files) lookup(path string, now fs.FileInfo) (string, bool) {
 }
 
 func (f *Files) remember(path string, k seen) {
-	// A file that changed within the clock's grain could change again unseen.
-	if time.Since(k.info.ModTime()) < 2*time.Second {
+	if fresh(k.info) {
 		return
 	}
 	f.mu.Lock()
@@ -158,6 +203,15 @@ func (c *fileContent) ReadAt(p []byte, off int64) (int, error) { return c.file.R
 func (c *fileContent) Close() error                            { return c.file.Close() }
 func (c *fileContent) Size() int64                             { return c.info.Size() }
 func (c *fileContent) Version() string                         { return c.version }
+
+// digest hashes the file and sees that it stayed as it was.
+func (c *fileContent) digest(ctx context.Context) (string, error) {
+	have, err := digestOf(ctx, c)
+	if err == nil {
+		err = c.Check()
+	}
+	return have, err
+}
 
 // Check implements Content.
 func (c *fileContent) Check() error {

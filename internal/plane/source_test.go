@@ -2,6 +2,7 @@ package plane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -131,5 +132,66 @@ func TestMarksAreFewAndForgotten(t *testing.T) {
 	}
 	if len(m.of) > maxMarked {
 		t.Errorf("%d transfers are remembered", len(m.of))
+	}
+}
+
+func TestOfManyWhoOpenAFileOneHashesItAndTheOthersWait(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	if err := os.WriteFile(path, []byte("content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(path, old, old); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(ctx context.Context, f *Files, digest string) <-chan error {
+		done := make(chan error, 1)
+		go func() {
+			c, err := f.Source(path, digest).Open(ctx)
+			if err == nil {
+				err = c.Close()
+			}
+			done <- err
+		}()
+		return done
+	}
+	right := "sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
+	const told = "sha256:what the first one found"
+	for _, c := range []struct {
+		name, wants string
+		ends        func(f *Files)
+	}{
+		{"what the first one finds counts for all", told, func(f *Files) { f.remember(path, seen{info, told}); f.end(path) }},
+		{"if the first one leaves, the next takes its place", right, func(f *Files) { f.end(path) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := NewFiles()
+			if f.begin(path) != nil {
+				t.Fatal("nobody hashes it yet")
+			}
+			gone, leave := context.WithCancel(context.Background())
+			left := open(gone, f, c.wants)
+			var waiting []<-chan error
+			for range 5 {
+				waiting = append(waiting, open(context.Background(), f, c.wants))
+			}
+			leave()
+			if err := <-left; !errors.Is(err, context.Canceled) {
+				t.Errorf("one that leaves does not wait: %v", err)
+			}
+			c.ends(f)
+			for _, w := range waiting {
+				if err := <-w; err != nil {
+					t.Error(err)
+				}
+			}
+			if have, known := f.lookup(path, info); !known || have != c.wants || len(f.under) != 0 {
+				t.Errorf("%s %v, %d under way", have, known, len(f.under))
+			}
+		})
 	}
 }

@@ -66,6 +66,7 @@ type column struct {
 	rowsSeen       int64
 	lastRow        int64
 	minLen, maxLen int
+	wordy          int64 // values with letters that are no code
 	distinct       distinct
 	shape          string
 	binary         bool
@@ -151,6 +152,9 @@ func (c *column) measureText(v []byte, mask uint16) {
 		n = runes(v)
 	}
 	c.minLen, c.maxLen = min(c.minLen, n), max(c.maxLen, n)
+	if mask&(isLetter|isHigh) != 0 && (mask&isDigit == 0 || mask&isSpace != 0) {
+		c.wordy++
+	}
 	c.distinct.add(maphash.Bytes(c.env.seed, v))
 	if c.shape == "" {
 		c.shape = shapeOf(v)

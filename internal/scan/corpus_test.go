@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"corridor"
 )
@@ -20,7 +21,7 @@ type labelled struct {
 	make    func(gen, int) string
 }
 
-const today corridor.Date = 20781 // 2026-11-24
+var today = corridor.DateOf(time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC))
 
 func positives() []labelled {
 	return []labelled{

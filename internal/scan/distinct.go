@@ -2,7 +2,8 @@ package scan
 
 import (
 	"math"
-	"math/bits"
+
+	"corridor/internal/hll"
 )
 
 // distinct counts different 64-bit hashes: exactly up to a limit, then by
@@ -57,7 +58,7 @@ func newDistinct(limit int, bits uint8, p *pool) distinct {
 
 func (d *distinct) add(h uint64) {
 	if d.regs != nil {
-		d.observe(h)
+		hll.Add(d.regs, h)
 		return
 	}
 	if h == 0 {
@@ -109,7 +110,7 @@ func (d *distinct) estimateFromNow() {
 	d.regs = make([]uint8, 1<<d.bits)
 	for _, h := range d.slots {
 		if h != 0 {
-			d.observe(h)
+			hll.Add(d.regs, h)
 		}
 	}
 	if d.pool != nil {
@@ -118,35 +119,15 @@ func (d *distinct) estimateFromNow() {
 	d.slots = nil
 }
 
-func (d *distinct) observe(h uint64) {
-	i := h >> (64 - d.bits)
-	rank := uint8(bits.LeadingZeros64(h<<d.bits|1<<(d.bits-1))) + 1
-	if rank > d.regs[i] {
-		d.regs[i] = rank
-	}
-}
-
 // exact says whether count is a count and not an estimate.
 func (d *distinct) exact() bool { return d.regs == nil }
 
-// count gives the number of different hashes. Estimates are those of Ertl
-// (2017, "improved raw estimator"), which have no bias at any size.
+// count gives the number of different hashes.
 func (d *distinct) count() int64 {
 	if d.regs == nil {
 		return int64(d.n)
 	}
-	q := 64 - int(d.bits)
-	var c [66]float64
-	for _, r := range d.regs {
-		c[r]++
-	}
-	m := float64(len(d.regs))
-	z := m * tau(1-c[q+1]/m)
-	for k := q; k >= 1; k-- {
-		z = 0.5 * (z + c[k])
-	}
-	z += m * sigma(c[0]/m)
-	return int64(math.Round(m * m / (2 * math.Ln2 * z)))
+	return int64(math.Round(hll.Estimate(d.regs)))
 }
 
 // relativeError is three standard errors: the truth lies within it 997 times
@@ -155,7 +136,7 @@ func (d *distinct) relativeError() float64 {
 	if d.regs == nil {
 		return 0
 	}
-	return 3 * 1.04 / math.Sqrt(float64(len(d.regs)))
+	return 3 * hll.StandardError(len(d.regs))
 }
 
 // bounds gives the interval of the count.
@@ -167,36 +148,4 @@ func (d *distinct) bounds() (low, high int64) {
 	}
 	low = max(int64(float64(n)*(1-e)), int64(min(d.n, d.limit)))
 	return low, int64(math.Ceil(float64(n) * (1 + e)))
-}
-
-func sigma(x float64) float64 {
-	if x == 1 {
-		return math.Inf(1)
-	}
-	y, z := 1.0, x
-	for {
-		x *= x
-		prev := z
-		z += x * y
-		y += y
-		if z == prev {
-			return z
-		}
-	}
-}
-
-func tau(x float64) float64 {
-	if x == 0 || x == 1 {
-		return 0
-	}
-	y, z := 1.0, 1-x
-	for {
-		x = math.Sqrt(x)
-		prev := z
-		y *= 0.5
-		z -= (1 - x) * (1 - x) * y
-		if z == prev {
-			return z / 3
-		}
-	}
 }

@@ -80,6 +80,7 @@ type Column struct {
 	MaxLength     int       `json:"max_length"`
 	Shape         string    `json:"shape,omitempty"` // of one value, masked: 9 a digit, a and A letters, 字 a Han character
 	Classes       []Finding `json:"classes"`
+	Unknown       bool      `json:"unknown,omitempty"` // text in which nothing was recognised, and that may name people
 }
 
 // Finding is one class of data in a column, and why.
@@ -103,7 +104,7 @@ type Count struct {
 
 // File scans the file at path.
 func File(ctx context.Context, path string, o Options) (*Report, error) {
-	f, err := openRegular(path)
+	f, err := openRegular(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +115,11 @@ func File(ctx context.Context, path string, o Options) (*Report, error) {
 	return read(ctx, f, path, o)
 }
 
-func openRegular(path string) (*os.File, error) {
-	f, err := os.Open(path)
+func openRegular(ctx context.Context, path string) (*os.File, error) {
+	f, err := opened(ctx, path)
+	if e := stopped(err, path); e != nil {
+		return nil, e
+	}
 	if err == nil {
 		info, statErr := f.Stat()
 		if statErr == nil && !info.IsDir() {
@@ -151,6 +155,9 @@ func Reader(ctx context.Context, r io.Reader, format string, o Options) (*Report
 
 func read(ctx context.Context, r io.Reader, name string, o Options) (*Report, error) {
 	o = o.withDefaults()
+	if mayWait(r) {
+		r = &stoppable{ctx: ctx, r: r}
+	}
 	in, err := open(r, name, o)
 	if err != nil {
 		return nil, err
@@ -208,8 +215,8 @@ func located(err error, name string) error {
 		}
 		return err
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: scan stopped: %w", name, err)
+	if e := stopped(err, name); e != nil {
+		return e
 	}
 	return &corridor.Error{Kind: corridor.Unavailable, Where: name, Msg: "cannot be read", Err: err}
 }

@@ -279,6 +279,7 @@ func (t *table) describe(c *column, fs []found, classes map[string]float64) Colu
 		out.MinLength = 0
 	}
 	out.Distinct = min(out.Distinct, c.values)
+	out.Unknown = len(fs) == 0 && t.mayName(c, out)
 	for _, f := range fs {
 		reason := f.why.in(t.opts.Lang)
 		confidence := math.Round(f.confidence*1000) / 1000
@@ -291,6 +292,20 @@ func (t *table) describe(c *column, fs []found, classes map[string]float64) Colu
 		}
 	}
 	return out
+}
+
+// fewWords is how many different texts a list of categories has at most.
+const fewWords = 24
+
+// mayName says whether a column in which nothing was recognised holds texts
+// that differ from row to row: they may name people in a language or in a way
+// that no rule knows. Numbers, dates, codes, a few words that come again and
+// again, and columns whose header says that they name things do not.
+func (t *table) mayName(c *column, col Column) bool {
+	if col.Type != "text" || c.wordy*2 < c.values || slices.Contains(t.lex.headers.find(headerWords(c.name)), notPeople) {
+		return false
+	}
+	return col.Distinct*2 > c.values || col.Distinct > fewWords
 }
 
 // classesOf lists the classes of a kind.

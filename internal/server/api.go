@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"corridor"
+	"corridor/internal/catalog"
 	"corridor/internal/dsp"
 	"corridor/internal/exchange"
 )
@@ -30,12 +33,30 @@ func decode[T any](body []byte) (T, error) {
 	if _, err := corridor.Canonicalize(body); err != nil { // depth, repeated keys, fractions
 		return v, err
 	}
+	if bytes.Contains(body, []byte(`\u0000`)) && holdsNUL(body) {
+		return v, &corridor.Error{Kind: corridor.Invalid, Where: "body", Msg: "holds a NUL in a text", Fix: "leave it out: not every database can keep it"}
+	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&v); err != nil {
 		return v, corridor.E(corridor.Invalid, "body: %w", err)
 	}
 	return v, nil
+}
+
+// holdsNUL looks for the escape of a NUL; what looks like one behind an escaped
+// backslash is text.
+func holdsNUL(body []byte) bool {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return false
+		}
+		if text, ok := token.(string); ok && strings.ContainsRune(text, 0) {
+			return true
+		}
+	}
 }
 
 func list[T any](call func(context.Context, exchange.Page) ([]T, string, error)) func(*request) (any, error) {
@@ -63,6 +84,9 @@ func pageOf(q *request) (exchange.Page, error) {
 		limit, err := strconv.Atoi(n)
 		if err != nil || limit < 1 {
 			return p, corridor.E(corridor.Invalid, "limit: %q is not a number of rows", n)
+		}
+		if limit > catalog.MaxPage {
+			return p, &corridor.Error{Kind: corridor.Invalid, Where: "limit", Msg: fmt.Sprintf("%d rows are more than a page holds", limit), Fix: fmt.Sprintf("ask for at most %d, and for the rest by the next that comes with them", catalog.MaxPage)}
 		}
 		p.Limit = limit
 	}
@@ -112,15 +136,15 @@ func byID[A any](call func(context.Context, string) (A, error)) func(*request) (
 	return func(q *request) (any, error) { return called(call(q.ctx, q.PathValue("id"))) }
 }
 
-// because is the body of acts that need a reason.
-type because struct {
+// Because is the body of acts that need a reason.
+type Because struct {
 	By     string `json:"by"`
 	Code   string `json:"code"`
 	Reason string `json:"reason"`
 }
 
 func withReason[A any](call func(context.Context, string, string) (A, error)) func(*request) (any, error) {
-	return named(func(ctx context.Context, id string, b because) (A, error) { return call(ctx, id, b.Reason) })
+	return named(func(ctx context.Context, id string, b Because) (A, error) { return call(ctx, id, b.Reason) })
 }
 
 func (s *server) status(q *request) (any, error) { return called(s.x.Status(q.ctx)) }
@@ -141,16 +165,23 @@ func (s *server) counters(q *request) (any, error) {
 
 func (s *server) peers(*request) (any, error) { return page{Items: s.x.Peers()}, nil }
 
+// PeerPage is what a peer offers, and which of the catalogues that its own
+// nests could not be read.
+type PeerPage struct {
+	Items  []exchange.Listing `json:"items"`
+	Unread []exchange.Unread  `json:"unread,omitempty"`
+}
+
 func (s *server) peerCatalogue(q *request) (any, error) {
 	v := q.URL.Query()
 	if v.Get("peer") == "" {
 		return nil, &corridor.Error{Kind: corridor.Invalid, Where: "peer", Msg: "is missing", Fix: "name the peer's DID: ?peer=did:web:..."}
 	}
-	items, err := s.x.PeerCatalogue(q.ctx, v.Get("peer"), v.Get("address"))
+	items, unread, err := s.x.PeerCatalogue(q.ctx, v.Get("peer"), v.Get("address"))
 	if err != nil {
 		return nil, err
 	}
-	return page{Items: items}, nil
+	return PeerPage{items, unread}, nil
 }
 
 func (s *server) reach(q *request) (any, error) {
@@ -162,7 +193,7 @@ func (s *server) reach(q *request) (any, error) {
 }
 
 func (s *server) reject(q *request) (any, error) {
-	b, err := decode[because](q.body)
+	b, err := decode[Because](q.body)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +201,7 @@ func (s *server) reject(q *request) (any, error) {
 }
 
 func (s *server) terminate(q *request) (any, error) {
-	b, err := decode[because](q.body)
+	b, err := decode[Because](q.body)
 	if err != nil {
 		return nil, err
 	}
@@ -202,16 +233,60 @@ func (s *server) offerTo(q *request) (any, error) {
 func (s *server) transfer(q *request) (any, error) {
 	b, err := decode[struct {
 		Agreement string `json:"agreement"`
+		Format    string `json:"format"`
 	}](q.body)
 	if err != nil {
 		return nil, err
 	}
-	return called(s.x.Transfer(q.ctx, b.Agreement))
+	if b.Format == "" {
+		return called(s.x.Transfer(q.ctx, b.Agreement))
+	}
+	return called(s.x.TransferIn(q.ctx, b.Agreement, b.Format))
 }
 
 func (s *server) bundle(q *request) (any, error) {
 	out, err := s.x.Bundle(q.ctx, q.PathValue("id"))
 	return raw{contentType: dsp.MediaType, body: out}, err
+}
+
+// evidence lists what was found against logs of peers.
+func (s *server) evidence(q *request) (any, error) {
+	list, err := s.x.Evidence(q.ctx)
+	if err != nil {
+		return nil, err
+	}
+	return page{Items: list}, nil
+}
+
+func (s *server) evidenceFile(q *request) (any, error) {
+	out, err := s.x.EvidenceFile(q.ctx, q.PathValue("id"))
+	return raw{contentType: dsp.MediaType, body: out}, err
+}
+
+// logged gives one entry of the log with its proof.
+func (s *server) logged(q *request) (any, error) {
+	index, err := entryIndex(q)
+	if err != nil {
+		return nil, err
+	}
+	return called(s.x.Logged(q.ctx, index))
+}
+
+func (s *server) cose(q *request) (any, error) {
+	index, err := entryIndex(q)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.x.COSE(q.ctx, index)
+	return raw{contentType: `application/cose; cose-type="cose-sign1"`, body: out}, err
+}
+
+func entryIndex(q *request) (int64, error) {
+	index, err := strconv.ParseInt(q.PathValue("id"), 10, 64)
+	if err != nil || index < 0 {
+		return 0, corridor.E(corridor.NotFound, "%.40q is not the index of an entry", q.PathValue("id"))
+	}
+	return index, nil
 }
 
 // waiting gives the context of ?wait=30s, and whether there is one.
@@ -237,7 +312,10 @@ func (s *server) negotiation(q *request) (any, error) {
 	n, err := s.x.AwaitNegotiation(ctx, q.PathValue("id"), func(n exchange.Negotiation) bool {
 		return !wait || n.State.Final() || n.Waiting != nil && n.Waiting.On == "operator"
 	})
-	return called(n, unlessTimeUp(err, n.PID, wait))
+	if err = unlessTimeUp(err, n.PID, wait); err == nil {
+		n, err = s.x.Shown(q.ctx, n)
+	}
+	return called(n, err)
 }
 
 func (s *server) transferByPID(q *request) (any, error) {
@@ -249,7 +327,10 @@ func (s *server) transferByPID(q *request) (any, error) {
 	t, err := s.x.AwaitTransfer(ctx, q.PathValue("id"), func(t exchange.Transfer) bool {
 		return !wait || t.State.Final() || t.State == dsp.Suspended || t.Waiting != nil && t.Waiting.On == "operator"
 	})
-	return called(t, unlessTimeUp(err, t.PID, wait))
+	if err = unlessTimeUp(err, t.PID, wait); err == nil {
+		t, err = s.x.ShownTransfer(q.ctx, t)
+	}
+	return called(t, err)
 }
 
 // unlessTimeUp makes the end of a wait an answer: the state as it is.

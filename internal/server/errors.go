@@ -38,8 +38,8 @@ func statusOf(k corridor.Kind, family dsp.Type) int {
 	return http.StatusInternalServerError
 }
 
-// problem is an error of the management API (RFC 9457).
-type problem struct {
+// Problem is an error of the management API (RFC 9457).
+type Problem struct {
 	Type   string              `json:"type"`
 	Title  string              `json:"title"`
 	Status int                 `json:"status"`
@@ -57,6 +57,9 @@ type problem struct {
 func writeError(w http.ResponseWriter, rt route, q *request, err error) int {
 	kind := corridor.KindOf(err)
 	status := statusOf(kind, rt.family)
+	if errors.Is(err, errMediaType) {
+		status = http.StatusUnsupportedMediaType
+	}
 	var out []byte
 	var werr error
 	contentType := dsp.MediaType
@@ -64,7 +67,11 @@ func writeError(w http.ResponseWriter, rt route, q *request, err error) int {
 		out, werr = dsp.Encode(dsp.ErrorBody(rt.family, q.provider, q.consumer, err))
 	} else {
 		contentType = "application/problem+json"
-		out, werr = encode(problemOf(err, kind, status))
+		p := problemOf(err, kind, status)
+		if (rt.kind == peer || rt.kind == claim) && kind == corridor.Unavailable { // see dsp.ErrorBody
+			p.Where, p.Fix = "", ""
+		}
+		out, werr = encode(p)
 	}
 	if werr != nil {
 		status, out = http.StatusInternalServerError, nil
@@ -84,8 +91,8 @@ func writeError(w http.ResponseWriter, rt route, q *request, err error) int {
 	return status
 }
 
-func problemOf(err error, kind corridor.Kind, status int) problem {
-	p := problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Kind: kind.String()}
+func problemOf(err error, kind corridor.Kind, status int) Problem {
+	p := Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Kind: kind.String()}
 	var e *corridor.Error
 	if errors.As(err, &e) && kind != corridor.Internal {
 		p.Detail, p.Where, p.Why, p.Fix, p.Cites = e.Msg, e.Where, e.Why, e.Fix, e.Cites

@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/json"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"corridor"
+	"corridor/internal/catalog"
 	"corridor/internal/dsp"
 	"corridor/internal/exchange"
 	"corridor/internal/identity"
@@ -32,9 +32,14 @@ const (
 	callTimeout = 30 * time.Second
 )
 
-// Verifier proves who calls (identity.TokenVerifier).
+// Verifier proves who calls (identity.TokenVerifier). If it can also Prove, the
+// use of a message's token is noted with what the message changes.
 type Verifier interface {
 	Verify(ctx context.Context, authorization string) (identity.Caller, error)
+}
+
+type prover interface {
+	Prove(ctx context.Context, authorization string) (identity.Caller, error)
 }
 
 // Config is what a server needs.
@@ -43,7 +48,13 @@ type Config struct {
 	Verifier Verifier
 	Ledger   http.Handler // the node's log, served under /log/
 	Plane    http.Handler // the node's streams, served under /data/; nil: the exchange's own
-	DID      any          // the node's DID document, served under /.well-known/did.json
+	// Crawler reads the catalogues of peers. Nil: none are read.
+	Crawler *catalog.Crawler
+	// Claims are the services of the Decentralized Claims Protocol. Nil: none.
+	Claims *Claims
+	// DID gives the node's DID document as it is now, served under
+	// /.well-known/did.json.
+	DID func() identity.Document
 	// Admin is the bearer token of the management API. Empty: the API is off.
 	Admin  string
 	Logger *slog.Logger // one line per request; nil: silent
@@ -52,7 +63,6 @@ type Config struct {
 type server struct {
 	cfg   Config
 	x     *exchange.Service
-	did   []byte
 	admin [sha256.Size]byte
 	slots chan struct{}
 	log   *slog.Logger
@@ -69,11 +79,10 @@ func New(c Config) (http.Handler, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	did, err := json.Marshal(c.DID)
-	if err != nil {
-		return nil, corridor.E(corridor.Internal, "DID document: %w", err)
+	if c.DID == nil {
+		c.DID = func() identity.Document { return identity.Document{} }
 	}
-	s := &server{cfg: c, x: c.Exchange, did: did, admin: sha256.Sum256([]byte(c.Admin)), slots: make(chan struct{}, maxInFlight), log: c.Logger}
+	s := &server{cfg: c, x: c.Exchange, admin: sha256.Sum256([]byte(c.Admin)), slots: make(chan struct{}, maxInFlight), log: c.Logger}
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
 		mux.Handle(r.pattern, s.shell(r))

@@ -5,12 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
+	"mime"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"corridor"
 	"corridor/internal/dsp"
@@ -23,6 +26,7 @@ type kind int
 const (
 	open   kind = iota // anybody
 	peer               // a participant, proven by a token
+	claim              // a party of the Decentralized Claims Protocol, proven by a token
 	admin              // the operator
 	stream             // passes through: a handler with its own shell
 )
@@ -32,6 +36,7 @@ type route struct {
 	pattern string
 	kind    kind
 	family  dsp.Type // for peers: what an error object belongs to
+	role    dsp.Role // for peers: whose identifier the path holds, if that is one's alone
 	status  int      // of success
 	call    func(*request) (any, error)
 	through http.Handler // stream
@@ -52,6 +57,7 @@ type request struct {
 
 // raw is an answer that is written as it is.
 type raw struct {
+	status      int // 0: that of the route
 	contentType string
 	body        []byte
 }
@@ -95,7 +101,23 @@ func (s *server) answer(rt route, w http.ResponseWriter, q *request) (answer any
 	}()
 	switch rt.kind {
 	case peer:
-		if q.caller, err = s.cfg.Verifier.Verify(q.ctx, q.Header.Get("Authorization")); err != nil {
+		q.named(rt)
+		if err := readable(q.Request); err != nil {
+			return nil, err
+		}
+		if q.caller, err = s.verify(q); err != nil {
+			return nil, err
+		}
+		defer func() {
+			if used := noteUse(q); used != nil {
+				answer, err = nil, used
+			}
+		}()
+	case claim:
+		if s.cfg.Claims == nil {
+			return nil, corridor.E(corridor.NotFound, "this node keeps no credentials")
+		}
+		if q.caller, err = s.cfg.Claims.Callers.Verify(q.ctx, q.Header.Get("Authorization")); err != nil {
 			return nil, err
 		}
 	case admin:
@@ -103,18 +125,90 @@ func (s *server) answer(rt route, w http.ResponseWriter, q *request) (answer any
 			return nil, err
 		}
 	}
+	if err := storable(q.Request); err != nil {
+		return nil, err
+	}
 	if q.body, err = body(w, q.Request); err != nil {
 		return nil, err
 	}
 	return rt.call(q)
 }
 
+// named notes the identifier that the path holds, so that a refusal says which
+// process it is about even if the message cannot be read.
+func (q *request) named(rt route) {
+	switch rt.role {
+	case dsp.Provider:
+		q.provider = q.PathValue("pid")
+	case dsp.Consumer:
+		q.consumer = q.PathValue("pid")
+	}
+}
+
+// errMediaType marks a body that is in no form that can be read here.
+var errMediaType = errors.New("media type")
+
+// readable checks what a peer says that its message is written in; one that
+// says nothing means the protocol's own.
+func readable(r *http.Request) error {
+	given := r.Header.Get("Content-Type")
+	if given == "" || r.Method == http.MethodGet {
+		return nil
+	}
+	media, _, err := mime.ParseMediaType(given)
+	if err == nil && (media == dsp.MediaType || media == dsp.LDMediaType) {
+		return nil
+	}
+	return &corridor.Error{Kind: corridor.Invalid, Where: "Content-Type", Err: errMediaType,
+		Msg: "is not a media type that messages are read in", Fix: "send " + dsp.MediaType + " or " + dsp.LDMediaType}
+}
+
+// storable refuses names that no database here can hold: they are those of
+// nothing.
+func storable(r *http.Request) error {
+	for where, text := range map[string]string{"path": r.URL.Path, "query": r.URL.RawQuery} {
+		if where == "query" {
+			text, _ = url.QueryUnescape(text) // what cannot be unescaped is not read either
+		}
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return &corridor.Error{Kind: corridor.Invalid, Where: where, Msg: "holds a NUL or text that is not UTF-8", Fix: "send names as they were given"}
+		}
+	}
+	return nil
+}
+
+// verify proves the caller. A question's token is used up before it is
+// answered; a message's with what the message changes.
+func (s *server) verify(q *request) (identity.Caller, error) {
+	token := q.Header.Get("Authorization")
+	if p, can := s.cfg.Verifier.(prover); can && q.Method != http.MethodGet {
+		return p.Prove(q.ctx, token)
+	}
+	return s.cfg.Verifier.Verify(q.ctx, token)
+}
+
+// noteUse makes sure that the token of a message that changed nothing is used
+// up too, before anything is answered.
+func noteUse(q *request) error {
+	if q.caller.Use == nil {
+		return nil
+	}
+	return q.caller.Use.Note(q.ctx)
+}
+
+// usualBody is how much room a caller gets by announcing a length.
+const usualBody = 64 << 10
+
 // body reads a bounded body.
 func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.Body == nil || r.Method == http.MethodGet {
 		return nil, nil
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var read bytes.Buffer
+	if n := r.ContentLength; n > 0 && n <= usualBody {
+		read.Grow(int(n) + bytes.MinRead) // ReadFrom wants that much room to see the end
+	}
+	_, err := read.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
 		return nil, &corridor.Error{Kind: corridor.Limited, Msg: "the body is over the limit of " + strconv.Itoa(maxBody) + " bytes", Fix: "send less in one message"}
@@ -122,7 +216,7 @@ func body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, corridor.E(corridor.Invalid, "the body broke off: %w", err)
 	}
-	return data, nil
+	return read.Bytes(), nil
 }
 
 func (s *server) write(w http.ResponseWriter, rt route, q *request, answer any, err error) int {
@@ -147,10 +241,17 @@ func (s *server) write(w http.ResponseWriter, rt route, q *request, answer any, 
 		return writeError(w, rt, q, err)
 	}
 	status := rt.status
+	if a, ok := answer.(raw); ok && a.status != 0 {
+		status = a.status
+	}
 	if status == 0 {
 		status = http.StatusOK
 	}
-	h.Set("Content-Length", strconv.Itoa(len(out)))
+	if status == http.StatusNotModified {
+		h.Del("Content-Type")
+	} else {
+		h.Set("Content-Length", strconv.Itoa(len(out)))
+	}
 	w.WriteHeader(status)
 	w.Write(out) // a caller that has gone asks again
 	return status

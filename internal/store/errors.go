@@ -23,12 +23,16 @@ func code(err error) int {
 // IsUnique says whether err comes from a row that already exists.
 func IsUnique(err error) bool {
 	c := code(err)
-	return c == lib.SQLITE_CONSTRAINT_UNIQUE || c == lib.SQLITE_CONSTRAINT_PRIMARYKEY
+	return sqlState(err) == stateUnique || c == lib.SQLITE_CONSTRAINT_UNIQUE || c == lib.SQLITE_CONSTRAINT_PRIMARYKEY
 }
 
 // rollsBack lists the errors after which SQLite may end the whole
-// transaction on its own (sqlite.org/lang_transaction.html, section 3).
+// transaction on its own (sqlite.org/lang_transaction.html, section 3), and
+// those after which a server has.
 func rollsBack(err error) bool {
+	if serialisation(err) || lostConnection(err) {
+		return true
+	}
 	switch code(err) & 0xff {
 	case lib.SQLITE_FULL, lib.SQLITE_IOERR, lib.SQLITE_NOMEM, lib.SQLITE_BUSY, lib.SQLITE_INTERRUPT, lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
 		return true
@@ -48,6 +52,9 @@ func certainlyRolledBack(err error) bool {
 // describe puts an error of the file into words that an operator can act on.
 // Errors that are not the file's pass unchanged.
 func describe(path string, err error) error {
+	if IsServer(path) {
+		return describeServer(path, err)
+	}
 	var known *corridor.Error
 	if err == nil || errors.As(err, &known) {
 		return err

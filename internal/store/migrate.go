@@ -7,6 +7,8 @@ import (
 	_ "embed" // the schema of this room
 	"slices"
 
+	"github.com/jackc/pgx/v5"
+
 	"corridor"
 )
 
@@ -16,12 +18,28 @@ type Migration struct {
 	Room    string
 	Version int
 	SQL     string
+	// Postgres is the same step for PostgreSQL. Empty: SQL serves both.
+	Postgres string
 }
 
 //go:embed schema.sql
 var schema string
 
-func ownMigrations() []Migration { return []Migration{{Room: "store", Version: 1, SQL: schema}} }
+//go:embed schema_postgres.sql
+var schemaPostgres string
+
+//go:embed nodes.sql
+var nodesSchema string
+
+//go:embed nodes_postgres.sql
+var nodesPostgres string
+
+func ownMigrations() []Migration {
+	return []Migration{
+		{Room: "store", Version: 1, SQL: schema, Postgres: schemaPostgres},
+		{Room: "store", Version: 2, SQL: nodesSchema, Postgres: nodesPostgres},
+	}
+}
 
 const migrationTable = `CREATE TABLE IF NOT EXISTS migrations (
 	room    TEXT NOT NULL,
@@ -30,9 +48,12 @@ const migrationTable = `CREATE TABLE IF NOT EXISTS migrations (
 	PRIMARY KEY (room, version)
 )`
 
+// migrationLock lets one node after the other migrate a shared database.
+const migrationLock = `SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(hashtextextended('corridor ' || current_schema(), 0))`
+
 // migrate applies what is missing, all in one transaction: a crash or an
-// error leaves the file as it was.
-func migrate(ctx context.Context, conn *sql.Conn, list []Migration) error {
+// error leaves the database as it was.
+func migrate(ctx context.Context, conn *sql.Conn, s *server, list []Migration) error {
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b Migration) int {
 		return cmp.Or(cmp.Compare(a.Room, b.Room), cmp.Compare(a.Version, b.Version))
@@ -49,26 +70,58 @@ func migrate(ctx context.Context, conn *sql.Conn, list []Migration) error {
 		return err
 	}
 	defer tx.Rollback()
+	m := migrator{tx, s}
+	if s != nil {
+		if err := m.exec(ctx, migrationLock); err != nil {
+			return err
+		}
+	}
 	if _, err := tx.ExecContext(ctx, migrationTable); err != nil {
 		return err
 	}
-	for _, m := range list {
-		if err := apply(ctx, tx, m); err != nil {
+	for _, step := range list {
+		if err := m.apply(ctx, step); err != nil {
 			return err
 		}
 	}
 	for room, version := range last {
-		if err := checkNotNewer(ctx, tx, room, version); err != nil {
+		if err := m.checkNotNewer(ctx, room, version); err != nil {
 			return err
 		}
 	}
 	return tx.Commit()
 }
 
-func apply(ctx context.Context, tx *sql.Tx, m Migration) error {
+// migrator is the transaction of the migrations.
+type migrator struct {
+	tx     *sql.Tx
+	server *server
+}
+
+// exec runs a text of several statements.
+func (t migrator) exec(ctx context.Context, text string) (err error) {
+	if t.server == nil {
+		_, err = t.tx.ExecContext(ctx, text)
+		return err
+	}
+	_, err = t.tx.ExecContext(ctx, text, pgx.QueryExecModeSimpleProtocol)
+	return err
+}
+
+func (t migrator) text(query string) string {
+	if t.server == nil {
+		return query
+	}
+	return t.server.text(query)
+}
+
+func (t migrator) apply(ctx context.Context, m Migration) error {
+	if t.server != nil && m.Postgres != "" {
+		m.SQL = m.Postgres
+	}
 	var have string
 	digest := corridor.Digest([]byte(m.SQL))
-	err := tx.QueryRowContext(ctx, `SELECT digest FROM migrations WHERE room = ? AND version = ?`, m.Room, m.Version).Scan(&have)
+	err := t.tx.QueryRowContext(ctx, t.text(`SELECT digest FROM migrations WHERE room = ? AND version = ?`), m.Room, m.Version).Scan(&have)
 	switch {
 	case err == nil && have != digest:
 		return corridor.E(corridor.Internal, "migration %d of room %s is not the one that made this database", m.Version, m.Room)
@@ -77,16 +130,16 @@ func apply(ctx context.Context, tx *sql.Tx, m Migration) error {
 	case err != sql.ErrNoRows:
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, m.SQL); err != nil {
+	if err := t.exec(ctx, m.SQL); err != nil {
 		return corridor.E(corridor.Internal, "migration %d of room %s: %w", m.Version, m.Room, err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO migrations (room, version, digest) VALUES (?, ?, ?)`, m.Room, m.Version, digest)
+	_, err = t.tx.ExecContext(ctx, t.text(`INSERT INTO migrations (room, version, digest) VALUES (?, ?, ?)`), m.Room, m.Version, digest)
 	return err
 }
 
-func checkNotNewer(ctx context.Context, tx *sql.Tx, room string, known int) error {
+func (t migrator) checkNotNewer(ctx context.Context, room string, known int) error {
 	var have int
-	if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM migrations WHERE room = ?`, room).Scan(&have); err != nil {
+	if err := t.tx.QueryRowContext(ctx, t.text(`SELECT COALESCE(MAX(version), 0) FROM migrations WHERE room = ?`), room).Scan(&have); err != nil {
 		return err
 	}
 	if have > known {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"corridor"
+	"corridor/internal/store/storetest"
 )
 
 // sent records what a peer got.
@@ -42,7 +43,7 @@ func enqueue(t testing.TB, db *DB, list ...Message) {
 			if m.Kind == "" {
 				m.Kind = "test"
 			}
-			if err := Enqueue(context.Background(), tx, m); err != nil {
+			if _, err := Enqueue(context.Background(), tx, m); err != nil {
 				return err
 			}
 		}
@@ -55,14 +56,7 @@ func enqueue(t testing.TB, db *DB, list ...Message) {
 
 func left(t testing.TB, db *DB) string {
 	t.Helper()
-	var s string
-	err := db.Read(context.Background(), func(tx *Tx) error {
-		return tx.QueryRow(context.Background(), `SELECT COALESCE(GROUP_CONCAT(target || ':' || state || ':' || attempts, ' '), '') FROM (SELECT * FROM outbox ORDER BY id)`).Scan(&s)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return column(t, db, `SELECT target || ':' || state || ':' || attempts FROM outbox ORDER BY id`)
 }
 
 // run starts the outbox inside a synctest bubble and stops it at the end.
@@ -253,7 +247,7 @@ func TestTheDeadlineEndsTheAttempts(t *testing.T) {
 }
 
 func TestALaterStartSendsWhatWasLeft(t *testing.T) {
-	path := temp(t)
+	path := storetest.Place(t)
 	db := open(t, path, things)
 	enqueue(t, db, Message{Target: "1", Key: "k"}, Message{Target: "2", Key: "k"}, Message{Target: "3"})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -351,14 +345,17 @@ func TestABugInDeliverIsAFailedAttempt(t *testing.T) {
 }
 
 func TestTheOutboxRefusesWhatItCannotDo(t *testing.T) {
-	db := open(t, temp(t))
+	db := open(t, storetest.Place(t))
 	ctx := t.Context()
 	for name, m := range map[string]Message{
 		"no kind":   {Target: "a", MaxAttempts: 1},
 		"no target": {Kind: "a", MaxAttempts: 1},
 		"no bound":  {Kind: "a", Target: "a"},
 	} {
-		if err := db.Write(ctx, func(tx *Tx) error { return Enqueue(ctx, tx, m) }); err == nil {
+		if err := db.Write(ctx, func(tx *Tx) error {
+			_, err := Enqueue(ctx, tx, m)
+			return err
+		}); err == nil {
 			t.Error(name, "was accepted")
 		}
 	}
@@ -373,7 +370,7 @@ func TestTheOutboxRefusesWhatItCannotDo(t *testing.T) {
 	go func() { done <- db.RunOutbox(ctx, nothing) }()
 	time.Sleep(time.Millisecond)
 	db.Close()
-	db.wakeOutbox()
+	db.scanOutbox()
 	if err := <-done; err == nil {
 		t.Error("the outbox must say that its database is gone")
 	}

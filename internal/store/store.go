@@ -1,8 +1,10 @@
-// Package store keeps the state of a node in one SQLite file: group commit,
-// migrations, and the outbox of messages to peers. It knows nothing of what
-// the rows mean; the SQL of a room lives with that room.
+// Package store keeps the state of a node in one SQLite file, or that of
+// several nodes in one PostgreSQL database: group commit, migrations, leases,
+// and the outbox of messages to peers. It knows nothing of what the rows mean;
+// the SQL of a room lives with that room, and one text of it serves both.
 //
-// There is one writer. Concurrent calls of Write share one SQL transaction,
+// There is one writer at a time, on PostgreSQL by a lock that every write
+// transaction of every node takes first. Concurrent calls of Write share one SQL transaction,
 // each in its own savepoint, and one fsync; a call returns when its rows are
 // durable, or with an error that says that they are not there.
 package store
@@ -16,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,14 +32,21 @@ const (
 	readers      = 4
 	busyTimeout  = "5000" // milliseconds; only a foreign tool can hold a lock
 	walSizeLimit = "67108864"
+	// The pages of many commits are written back to the file together: the same
+	// few are written by each. A start after a crash reads so many (16 MB).
+	writeBack = "4000"
 )
 
-// DB is one open database file. It is safe for concurrent use.
+// DB is one open database. It is safe for concurrent use.
 type DB struct {
-	path string
-	lock *fileLock
-	w, r *sql.DB
-	free chan *reader // those that nobody is reading with
+	path   string    // of the file, or how the server may be called
+	lock   *fileLock // of the file
+	server *server   // nil: a file
+	line   *line     // to the other nodes; nil: a file
+	leases leases
+	w, r   *sql.DB
+	free   chan *reader // those that nobody is reading with
+	warm   chan *reader // and those among them that are open, which are taken first
 
 	queue   chan *job
 	closing chan struct{}
@@ -48,14 +58,29 @@ type DB struct {
 	mu    sync.Mutex // guards hooks
 	hooks []func(*Tx) error
 
-	outboxRuns atomic.Bool
-	outboxWake chan struct{}
+	texts sync.Map // of statements that were prepared
+
+	outboxRuns   atomic.Bool
+	outboxAdopts atomic.Bool // a node may have left messages
+	outbox       handed
 }
 
-// Open opens or creates the file at path, takes it for this process alone,
-// and brings the schema of every room up to date. The directory must exist.
+// Open opens or creates the file at path, whose directory must exist, and
+// takes it for this process alone; or it connects to the PostgreSQL database
+// of an address (IsServer), beside other nodes. It brings the schema of every
+// room up to date.
 func Open(ctx context.Context, path string, migrations ...Migration) (*DB, error) {
+	if IsServer(path) {
+		return openServer(ctx, path, migrations)
+	}
 	return openWith(ctx, "sqlite", path, migrations)
+}
+
+// OpenWith opens the file at path by another driver of database/sql than the
+// usual one. It is for tests that let a disk fail: the driver is SQLite, and
+// what they put around it.
+func OpenWith(ctx context.Context, driver, path string, migrations ...Migration) (*DB, error) {
+	return openWith(ctx, driver, path, migrations)
 }
 
 func openWith(ctx context.Context, driver, path string, migrations []Migration) (*DB, error) {
@@ -70,7 +95,7 @@ func openWith(ctx context.Context, driver, path string, migrations []Migration) 
 	db := &DB{
 		path: abs, lock: lock,
 		queue: make(chan *job), closing: make(chan struct{}), stopped: make(chan struct{}),
-		outboxWake: make(chan struct{}, 1),
+		outbox: handed{wake: make(chan struct{}, 1)},
 	}
 	if err := db.open(ctx, driver, migrations); err != nil {
 		db.release()
@@ -90,15 +115,18 @@ func (db *DB) open(ctx context.Context, driver string, migrations []Migration) e
 	}
 	db.r.SetMaxOpenConns(readers)
 	db.r.SetMaxIdleConns(readers)
-	db.free = make(chan *reader, readers)
-	for range readers {
-		db.free <- &reader{}
-	}
+	db.makeReaders(readers)
 	conn, err := db.w.Conn(ctx)
 	if err != nil {
 		return describe(db.path, err)
 	}
-	if err := migrate(ctx, conn, append(ownMigrations(), migrations...)); err != nil {
+	if err := migrate(ctx, conn, nil, append(ownMigrations(), migrations...)); err != nil {
+		conn.Close()
+		return describe(db.path, err)
+	}
+	// What a savepoint takes back is kept in memory: it is some pages of one job.
+	// The migrations, which may sort a large table, come before.
+	if _, err := conn.ExecContext(ctx, "PRAGMA temp_store = MEMORY"); err != nil {
 		conn.Close()
 		return describe(db.path, err)
 	}
@@ -119,6 +147,7 @@ func dsn(path string, more ...string) string {
 		"foreign_keys(1)",
 		"trusted_schema(0)",
 		"journal_size_limit(" + walSizeLimit + ")",
+		"wal_autocheckpoint(" + writeBack + ")",
 	}}
 	for i := 0; i+1 < len(more); i += 2 {
 		q.Add(more[i], more[i+1])
@@ -169,8 +198,20 @@ func checkFile(path string, info os.FileInfo) error {
 	return nil
 }
 
-// Path is the absolute path of the file.
+// Path is the absolute path of the file, or the address of the server without
+// user and password.
 func (db *DB) Path() string { return db.path }
+
+// Statements lists the texts that were prepared so far, so that a check can ask
+// SQLite how it finds their rows.
+func (db *DB) Statements() (texts []string) {
+	db.texts.Range(func(text, _ any) bool {
+		texts = append(texts, text.(string))
+		return true
+	})
+	slices.Sort(texts)
+	return texts
+}
 
 // Read runs fn on a snapshot of the last commit; it sees no later write.
 // fn must not keep tx or its rows.
@@ -180,38 +221,86 @@ func (db *DB) Read(ctx context.Context, fn func(*Tx) error) (err error) {
 		return errClosed()
 	default:
 	}
-	var r *reader
-	select {
-	case r = <-db.free:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-db.closing:
-		return errClosed()
+	r, err := db.reader(ctx)
+	if err != nil {
+		return err
 	}
-	defer func() { db.free <- r }()
-	if err := r.begin(ctx, db); err != nil {
+	defer db.putBack(r)
+	if err := r.start(ctx, db); err != nil {
 		return describe(db.path, err)
 	}
 	defer r.end()
-	return contain(func() error { return fn(&Tx{db: db, run: r.conn, stmts: r.stmts}) })
+	err = contain(func() error { return fn(&Tx{db: db, run: r.conn, stmts: r.stmts}) })
+	if err != nil && db.server != nil && gone(r.conn) {
+		return describe(db.path, err)
+	}
+	return err
 }
 
 // reader is a connection that only reads, with its prepared statements. Who
-// takes it from DB.free owns it until it is put back.
+// takes it from DB.free or DB.warm owns it until it is put back.
 type reader struct {
 	conn  *sql.Conn // nil: not opened yet, or given up
 	stmts *statements
+}
+
+func (db *DB) makeReaders(n int) {
+	db.free, db.warm = make(chan *reader, n), make(chan *reader, n)
+	for range n {
+		db.free <- &reader{}
+	}
+}
+
+// reader takes a reader: one that is open, with what it has prepared, rather
+// than one more.
+func (db *DB) reader(ctx context.Context) (*reader, error) {
+	select {
+	case r := <-db.warm:
+		return r, nil
+	default:
+	}
+	select {
+	case r := <-db.warm:
+		return r, nil
+	case r := <-db.free:
+		return r, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-db.closing:
+		return nil, errClosed()
+	}
+}
+
+func (db *DB) putBack(r *reader) {
+	if r.conn != nil {
+		db.warm <- r
+		return
+	}
+	db.free <- r
 }
 
 // closeReaders waits for those who read and closes their connections. It runs
 // once, when no more can begin.
 func (db *DB) closeReaders() {
 	for range cap(db.free) {
-		if r := <-db.free; r.conn != nil {
+		select {
+		case <-db.free:
+		case r := <-db.warm:
 			r.stmts.close()
 			r.conn.Close()
 		}
 	}
+}
+
+// start opens a snapshot. A connection to a server may have been lost since
+// it was used last; then a new one is tried.
+func (r *reader) start(ctx context.Context, db *DB) error {
+	used := r.conn != nil
+	err := r.begin(ctx, db)
+	if used && db.server != nil && lostConnection(err) {
+		err = r.begin(ctx, db)
+	}
+	return err
 }
 
 // begin opens a snapshot. Its end does not depend on the caller's context.
@@ -221,9 +310,13 @@ func (r *reader) begin(ctx context.Context, db *DB) (err error) {
 			r.conn = nil
 			return err
 		}
-		r.stmts = &statements{conn: r.conn, m: map[string]*sql.Stmt{}}
+		r.stmts = db.statements(r.conn)
 	}
-	if err = r.exec("BEGIN"); err != nil {
+	snapshot := "BEGIN"
+	if db.server != nil {
+		snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+	}
+	if err = r.exec(snapshot); err != nil {
 		r.giveUp()
 	}
 	return err
@@ -259,7 +352,7 @@ func (r *reader) giveUp() {
 func (db *DB) Close() error {
 	db.once.Do(func() { close(db.closing) })
 	<-db.stopped
-	return db.release()
+	return errors.Join(db.hangUp(), db.release())
 }
 
 func (db *DB) release() error {

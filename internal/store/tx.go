@@ -20,12 +20,14 @@ type runner interface {
 // Tx is a transaction of one caller. It is valid inside the function that it
 // was given to, on one goroutine, and not after.
 type Tx struct {
-	db    *DB
-	run   runner
-	stmts *statements // prepared statements, on the writer only
-	write bool
-	after []func()
-	fatal error // SQLite may have rolled back everything; nothing more may run
+	db     *DB
+	run    runner
+	stmts  *statements // prepared statements, on the writer only
+	write  bool
+	after  []func()
+	told   []string // to other nodes
+	fatal  error    // SQLite may have rolled back everything; nothing more may run
+	spoilt error    // a statement failed: what is there now is half of what was wanted
 }
 
 // Exec runs a statement. A write is never interrupted half way: a context
@@ -34,7 +36,7 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, 
 	if err := tx.usable(ctx); err != nil {
 		return nil, err
 	}
-	res, err := tx.exec(ctx, query, args)
+	res, err := tx.exec(ctx, tx.db.text(query), args)
 	return res, tx.note(err)
 }
 
@@ -54,10 +56,11 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 	if err := tx.usable(ctx); err != nil {
 		return nil, err
 	}
+	query = tx.db.text(query)
 	if tx.write {
 		ctx = context.WithoutCancel(ctx)
 	}
-	if st := tx.stmts.get(ctx, query); st != nil && !tx.write {
+	if st := tx.stmts.get(ctx, query); st != nil {
 		rows, err := st.QueryContext(ctx, args...)
 		return rows, tx.note(err)
 	}
@@ -66,17 +69,37 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 }
 
 // QueryRow runs a query for at most one row.
-func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) Row {
 	if err := tx.usable(ctx); err != nil {
-		return tx.run.QueryRowContext(ended(), query, args...)
+		return Row{err: err}
 	}
+	query = tx.db.text(query)
 	if tx.write {
 		ctx = context.WithoutCancel(ctx)
 	}
 	if st := tx.stmts.get(ctx, query); st != nil {
-		return st.QueryRowContext(ctx, args...)
+		return Row{tx: tx, row: st.QueryRowContext(ctx, args...)}
 	}
-	return tx.run.QueryRowContext(ctx, query, args...)
+	return Row{tx: tx, row: tx.run.QueryRowContext(ctx, query, args...)}
+}
+
+// Row is the result of QueryRow.
+type Row struct {
+	tx  *Tx
+	row *sql.Row
+	err error
+}
+
+// Scan reads the row. Without one it gives sql.ErrNoRows.
+func (r Row) Scan(into ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	err := r.row.Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	return r.tx.note(err)
 }
 
 // AfterCommit registers a function that runs once the transaction is durable,
@@ -94,20 +117,17 @@ func (tx *Tx) usable(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// note remembers an error after which SQLite may have rolled back the whole
-// transaction: later statements would run, and be durable, on their own.
+// note remembers an error after which the database may have rolled back the
+// whole transaction: later statements would run, and be durable, on their own.
+// Any other error ends the caller's own part of the transaction.
 func (tx *Tx) note(err error) error {
 	if err != nil && tx.write && rollsBack(err) {
 		tx.fatal = err
 	}
+	if err != nil && tx.spoilt == nil {
+		tx.spoilt = err
+	}
 	return err
-}
-
-// ended is a context that is over: a query under it fails before it starts.
-func ended() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
 }
 
 // contain turns a panic of fn into an error: one caller's bug must not end
@@ -122,16 +142,37 @@ func contain(fn func() error) (err error) {
 	return fn()
 }
 
-// statements are the prepared statements of the writer's connection. Query
-// texts are constants of the program; the bound is for one that is not.
+// text gives a query in the spelling of the database.
+func (db *DB) text(query string) string {
+	if db.server == nil {
+		return query
+	}
+	return db.server.text(query)
+}
+
+// statements are the prepared statements of one connection. Query texts are
+// constants of the program; the bound is for one that is not.
 type statements struct {
+	db   *DB
 	conn *sql.Conn
 	m    map[string]*sql.Stmt
 }
 
 const maxStatements = 512
 
+// statements gives a connection its prepared statements. The driver of a
+// server keeps them by itself.
+func (db *DB) statements(conn *sql.Conn) *statements {
+	if db.server != nil {
+		return nil
+	}
+	return &statements{db: db, conn: conn, m: map[string]*sql.Stmt{}}
+}
+
 func (s *statements) get(ctx context.Context, query string) *sql.Stmt {
+	if s == nil {
+		return nil
+	}
 	if st := s.m[query]; st != nil {
 		return st
 	}
@@ -143,10 +184,14 @@ func (s *statements) get(ctx context.Context, query string) *sql.Stmt {
 		return nil // running it unprepared gives the error its place
 	}
 	s.m[query] = st
+	s.db.texts.Store(query, true)
 	return st
 }
 
 func (s *statements) close() error {
+	if s == nil {
+		return nil
+	}
 	var errs []error
 	for _, st := range s.m {
 		errs = append(errs, st.Close())

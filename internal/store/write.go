@@ -11,10 +11,14 @@ import (
 )
 
 // One SQL transaction takes at most this many callers, and takes no new one
-// when it is older than this: the first caller waits for the last.
+// when it is older than this: the first caller waits for the last. Where
+// several shared the one before, it waits a moment for as many: a commit
+// writes the same few pages and the same signed checkpoint for one caller as
+// for many.
 const (
 	maxBatch    = 256
 	maxBatchAge = 10 * time.Millisecond
+	gather      = 2 * time.Millisecond
 )
 
 // job is one call of Write on its way through the writer.
@@ -31,7 +35,8 @@ type job struct {
 // is written; once fn has run without error, the call waits for the disk
 // whatever happens to the context.
 //
-// An error of fn rolls back fn alone and is returned as it is. fn runs on the
+// An error of fn rolls back fn alone and is returned as it is; so is an error
+// of one of its statements that fn itself overlooked. fn runs on the
 // goroutine of the caller; it must not call Write, which
 // would wait for itself.
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
@@ -95,9 +100,8 @@ func (db *DB) BeforeCommit(fn func(*Tx) error) {
 // writer owns the only writing connection.
 func (db *DB) writer(conn *sql.Conn) {
 	defer close(db.stopped)
-	w := &writer{db: db, conn: conn, stmts: &statements{conn: conn, m: map[string]*sql.Stmt{}}}
-	defer conn.Close()
-	defer w.stmts.close()
+	w := &writer{db: db, conn: conn, stmts: db.statements(conn)}
+	defer w.close()
 	for {
 		select {
 		case <-db.closing:
@@ -110,12 +114,54 @@ func (db *DB) writer(conn *sql.Conn) {
 
 type writer struct {
 	db    *DB
-	conn  *sql.Conn
+	conn  *sql.Conn // nil: the connection to the server was lost
 	stmts *statements
+	last  int      // callers of the last transaction
+	turn  string   // on a server: the number of the transaction
+	told  []string // to other nodes, by those that succeeded
+}
+
+func (w *writer) close() {
+	w.stmts.close()
+	if w.conn != nil {
+		w.conn.Close()
+	}
+}
+
+func (w *writer) begin() error {
+	if w.db.server != nil {
+		return w.beginServer(context.Background())
+	}
+	err := w.sql("BEGIN IMMEDIATE")
+	if err != nil {
+		w.sql("ROLLBACK") // it may have begun, or the last one not have ended
+	}
+	return err
+}
+
+func (w *writer) commit() error {
+	if w.db.server != nil {
+		return w.commitServer(context.Background())
+	}
+	return w.sql("COMMIT")
+}
+
+// rollback ends a transaction of which nothing is wanted.
+func (w *writer) rollback() {
+	if err := w.sql("ROLLBACK"); err != nil && w.db.server != nil {
+		w.leave()
+	}
 }
 
 func (w *writer) sql(query string) error {
 	ctx := context.Background()
+	if w.db.server != nil {
+		if w.conn == nil {
+			return sql.ErrConnDone
+		}
+		_, _, err := control(ctx, w.conn, query)
+		return err
+	}
 	var err error
 	if st := w.stmts.get(ctx, query); st != nil {
 		_, err = st.ExecContext(ctx)
@@ -131,28 +177,30 @@ func (w *writer) batch(first *job) {
 		first.result <- b
 		return
 	}
-	if err := w.sql("BEGIN IMMEDIATE"); err != nil {
-		w.sql("ROLLBACK") // it may have begun, or the last one not have ended
-		first.result <- describe(w.db.path, err)
+	if err := w.begin(); err != nil {
+		w.refuse(first, describe(w.db.path, err))
 		return
 	}
 	started := time.Now()
+	w.told = nil
 	var done []*job
 	fatal := w.one(first, &done)
-	for n := 1; fatal == nil && n < maxBatch && time.Since(started) < maxBatchAge; n++ {
-		select {
-		case j := <-w.db.queue:
-			fatal = w.one(j, &done)
-			continue
-		default:
+	// A job that failed may have lost a race: it reads what is committed and
+	// tries again, so this transaction takes no more.
+	n := 1
+	for ; fatal == nil && len(done) == n && n < maxBatch && time.Since(started) < maxBatchAge; n++ {
+		j := w.next(n, started)
+		if j == nil {
+			break
 		}
-		break
+		fatal = w.one(j, &done)
 	}
+	w.last = n
 	var after []func()
 	if fatal == nil && len(done) > 0 {
 		after, fatal = w.finish()
 	} else {
-		w.sql("ROLLBACK") // no error matters: nothing of it is wanted
+		w.rollback()
 	}
 	if fatal == nil {
 		for _, f := range after {
@@ -161,6 +209,43 @@ func (w *writer) batch(first *job) {
 	}
 	for _, j := range done {
 		j.result <- fatal
+	}
+}
+
+// next gives the job that joins a transaction of n callers, or nil.
+func (w *writer) next(n int, started time.Time) *job {
+	select {
+	case j := <-w.db.queue:
+		return j
+	default:
+	}
+	pause := gather - time.Since(started)
+	if n >= w.last || pause <= 0 {
+		return nil
+	}
+	enough := time.NewTimer(pause)
+	defer enough.Stop()
+	select {
+	case j := <-w.db.queue:
+		return j
+	case <-enough.C:
+	case <-w.db.closing:
+	}
+	return nil
+}
+
+// refuse tells a caller, and all that wait for their turn, that there is no
+// database: they would find out one after the other.
+func (w *writer) refuse(first *job, err error) {
+	first.result <- err
+	for w.db.server != nil {
+		select {
+		case j := <-w.db.queue:
+			j.result <- err
+			continue
+		default:
+		}
+		return
 	}
 }
 
@@ -176,6 +261,12 @@ func (w *writer) one(j *job, done *[]*job) error {
 	j.turn <- tx
 	err := <-j.ran
 	fatal := tx.fatal
+	if err == nil {
+		err = tx.spoilt // the caller overlooked it
+	}
+	if fatal == nil && err != nil && w.db.server != nil && gone(w.conn) {
+		fatal = err
+	}
 	tx.run, tx.stmts = nil, nil
 	if fatal != nil {
 		fatal = describe(w.db.path, fatal)
@@ -191,11 +282,17 @@ func (w *writer) one(j *job, done *[]*job) error {
 		return describe(w.db.path, ferr)
 	}
 	if err := w.sql("RELEASE job"); err != nil {
+		if sqlState(err) == stateSpoilt { // while the caller read rows, and it overlooked that
+			ferr := errors.Join(w.sql("ROLLBACK TO job"), w.sql("RELEASE job"))
+			j.result <- describe(w.db.path, err)
+			return describe(w.db.path, ferr)
+		}
 		err = describe(w.db.path, err)
 		j.result <- err
 		return err
 	}
 	*done = append(*done, j)
+	w.told = append(w.told, tx.told...)
 	return nil
 }
 
@@ -218,17 +315,21 @@ func (w *writer) finish() ([]func(), error) {
 			err = tx.fatal
 		}
 		if err != nil {
-			w.sql("ROLLBACK")
+			w.rollback()
 			return nil, describe(w.db.path, fmt.Errorf("before commit: %w", err))
 		}
 	}
+	if err := w.tell(append(w.told, tx.told...)); err != nil {
+		w.rollback()
+		return nil, describe(w.db.path, fmt.Errorf("tell other nodes: %w", err))
+	}
 	tx.run = nil
-	err := w.sql("COMMIT")
+	err := w.commit()
 	if err == nil {
 		return tx.after, nil
 	}
-	w.sql("ROLLBACK")
-	if !certainlyRolledBack(err) {
+	w.rollback()
+	if w.db.server == nil && !certainlyRolledBack(err) {
 		// The log file may hold a complete commit that only the next start will
 		// find. Going on could write a second history over it.
 		b := &corridor.Error{Kind: corridor.Unavailable, Msg: "the disk failed during a commit: it is not known whether the last transaction is kept",

@@ -1,0 +1,3 @@
+module corridor/conformance/edc
+
+go 1.26.0

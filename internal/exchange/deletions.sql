@@ -1,0 +1,7 @@
+-- Copies that this node has received and deletes by itself: when their term
+-- ends. One row per copy that is still there.
+CREATE TABLE deletions (
+    transfer TEXT PRIMARY KEY,
+    due      TEXT NOT NULL               -- RFC 3339, UTC, whole seconds
+);
+CREATE INDEX deletions_by_due ON deletions (due, transfer);
