@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -21,6 +20,7 @@ import (
 	"time"
 
 	"corridor"
+	"corridor/test/port"
 )
 
 // node is a gateway as a process of its own, made by corridor init.
@@ -35,14 +35,11 @@ type node struct {
 
 // newNode makes the directory of a node on a free port.
 func (b *bench) newNode(country, suite string) (*node, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := port.Free()
 	if err != nil {
 		return nil, err
 	}
-	n := &node{b: b, addr: l.Addr().String(), country: country}
-	if err := l.Close(); err != nil {
-		return nil, err
-	}
+	n := &node{b: b, addr: addr, country: country}
 	if n.dir, err = os.MkdirTemp(b.dir, "node-"); err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"corridor/test/port"
 )
 
 // patience bounds every wait of these tests; it is no measurement.
@@ -86,15 +87,14 @@ func (n *node) openLog(name string) {
 	})
 }
 
-// freePort asks the system for a port that nobody uses now.
+// freePort gives an address where nobody listens now.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := port.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return addr
 }
 
 // run runs a command of the program and gives what it printed.

@@ -22,6 +22,7 @@ import (
 
 	"corridor"
 	"corridor/internal/identity"
+	"corridor/test/port"
 )
 
 // stranger is a gateway that answers as a test lets it.
@@ -131,12 +132,10 @@ func TestAPeerIsLookedAtStepByStep(t *testing.T) {
 }
 
 func TestWhatKeepsAPeerFromBeingReachedIsExplained(t *testing.T) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	nobody, err := port.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := free.Addr().String()
-	free.Close()
 	none := [2]string{resultNone, ""}
 	for given, steps := range map[string]map[string][2]string{
 		"gateway.example.kz":               {"address": {resultFailed, "neither a DID nor an address"}, "name": none, "connection": none, "did": none, "known": none},

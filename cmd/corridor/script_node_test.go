@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -18,6 +17,7 @@ import (
 	"corridor/internal/exchange"
 	"corridor/internal/identity/dcp"
 	"corridor/internal/ledger"
+	"corridor/test/port"
 	"corridor/verify"
 )
 
@@ -47,11 +47,10 @@ func nodeCommands() map[string]func(*testscript.TestScript, bool, []string) {
 // freeportCmd sets two variables: an address nobody listens on, and the DID of
 // a node there.
 func freeportCmd(ts *testscript.TestScript, _ bool, args []string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := port.Free()
 	ts.Check(err)
-	defer l.Close()
-	ts.Setenv(args[0], l.Addr().String())
-	ts.Setenv(args[1], "did:web:"+strings.ReplaceAll(l.Addr().String(), ":", "%3A"))
+	ts.Setenv(args[0], addr)
+	ts.Setenv(args[1], "did:web:"+strings.ReplaceAll(addr, ":", "%3A"))
 }
 
 // mkPolicyCmd makes the key of a witness in a directory, and a policy that

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -229,18 +230,22 @@ func residentOf(pid int) (int64, error) {
 	return 0, errors.New("the system tells no VmRSS")
 }
 
-// freePorts picks ports that were free together a moment ago.
+// freePorts picks ports on which nobody listens, below those that the system
+// gives to outgoing connections: none of these takes one meanwhile.
 func freePorts(n int) ([]int, error) {
 	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 100 * n {
+		if len(ports) == n {
+			return ports, nil
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000)))
 		if err != nil {
-			return nil, err
+			continue
 		}
 		defer l.Close()
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
-	return ports, nil
+	return nil, errors.New("no free ports on 127.0.0.1")
 }
 
 // call sends JSON to an address and gives the answer of a success.

@@ -24,6 +24,7 @@ import (
 	"corridor/internal/store"
 	"corridor/internal/store/storetest"
 	"corridor/packs"
+	"corridor/test/port"
 )
 
 // library is the real law of every pack in the tree, compiled once.
@@ -68,12 +69,10 @@ type node struct {
 
 func newNode(t testing.TB, name, country, suite string) *node {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := port.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
 	did, err := identity.WebDID("http://" + addr)
 	if err != nil {
 		t.Fatal(err)
