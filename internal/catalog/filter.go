@@ -32,13 +32,12 @@ type field struct {
 func fields() []field {
 	term := func(kind string) func(*Filter, string) error {
 		return func(f *Filter, v string) error {
-			f.terms = append(f.terms, termOf(kind, v))
+			f.terms = append(f.terms, termOf(kind, plainValue(kind, v)))
 			return nil
 		}
 	}
 	return []field{
 		{name: "id", op: dsp.Eq, once: true, set: func(f *Filter, v string) error { f.id = v; return nil }},
-		{name: "@id", op: dsp.Eq, once: true, set: func(f *Filter, v string) error { f.id = v; return nil }},
 		{name: "title", op: dsp.HasPart, once: true, set: func(f *Filter, v string) error { f.title = fold(v); return nil }},
 		{name: "text", op: dsp.HasPart, set: (*Filter).text},
 		{name: "format", op: dsp.Eq, once: true, set: term(kindFormat)},
@@ -76,10 +75,14 @@ func NewFilter(by map[string]string) (Filter, error) { return newFilter(by, fals
 // of others.
 func newFilter(by map[string]string, others bool) (Filter, error) {
 	var f Filter
+	given := map[string]string{}
 	for _, name := range sortedKeys(by) {
 		x, ok := fieldOf(name)
 		if !ok || x.others && !others {
 			return f, unknownField(name, name)
+		}
+		if x.contradicts(given, by[name]) {
+			return f, refuse(name, "contradicts another filter on "+x.name)
 		}
 		if err := x.set(&f, by[name]); err != nil {
 			return f, at(name, err)
@@ -112,16 +115,17 @@ func ParseFilter(list []json.RawMessage) (Filter, error) {
 			return f, refuse(where+".rightOperand", "is not one string")
 		}
 		x, ok := fieldOf(c.LeftOperand)
-		before, twice := given[x.name]
+		op, _ := c.Logical()
 		switch {
+		case op != "":
+			return f, refuse(where+"."+op, "cannot be used here: all filters must hold")
 		case !ok || x.others:
 			return f, unknownField(where+".leftOperand", c.LeftOperand)
-		case c.Operator != x.op:
+		case plainOperator(c.Operator) != x.op:
 			return f, refuse(where+".operator", fmt.Sprintf("%q does not go with %s: use %s", clip(string(c.Operator)), c.LeftOperand, x.op))
-		case x.once && twice && before != right[0]:
+		case x.contradicts(given, right[0]):
 			return f, refuse(where, "contradicts another filter on "+c.LeftOperand)
 		}
-		given[x.name] = right[0]
 		if err := x.set(&f, right[0]); err != nil {
 			return f, at(where+".rightOperand", err)
 		}
@@ -132,7 +136,27 @@ func ParseFilter(list []json.RawMessage) (Filter, error) {
 	return f, nil
 }
 
+// contradicts notes a value, and says whether another was given before of
+// which a dataset has one.
+func (x field) contradicts(given map[string]string, value string) bool {
+	before, twice := given[x.name]
+	given[x.name] = value
+	return x.once && twice && before != value
+}
+
+// plainOperator reads an operator that is written with the prefix of ODRL or in
+// full.
+func plainOperator(op dsp.Operator) dsp.Operator {
+	for _, before := range []string{"odrl:", "http://www.w3.org/ns/odrl/2/"} {
+		if local, ok := strings.CutPrefix(string(op), before); ok {
+			return dsp.Operator(local)
+		}
+	}
+	return op
+}
+
 func fieldOf(name string) (field, bool) {
+	name = plainName(name)
 	all := fields()
 	i := slices.IndexFunc(all, func(x field) bool { return x.name == name })
 	if i < 0 {
@@ -260,7 +284,9 @@ func (x *termList) metadata(m Metadata) {
 		x.values(kindKeyword, m.Keywords[tag]...)
 	}
 	x.values(kindTheme, m.Themes...)
-	x.values(kindLanguage, m.Languages...)
+	for _, tag := range m.Languages { // a variant is found by its language too, which is what the catalogue shows
+		x.values(kindLanguage, tag, baseOf(tag))
+	}
 	x.values(kindCountry, m.Spatial...)
 	x.values(kindLicence, m.Licence)
 	if p := m.Publisher; p != nil {

@@ -150,12 +150,7 @@ func metadataOf(d dsp.DCAT) Metadata {
 		}
 	}
 	for _, s := range first(d.Spatial, keptList) {
-		if code, ok := strings.CutPrefix(s, countryIRI); ok {
-			if r, err := language.ParseRegion(code); err == nil {
-				s = r.String()
-			}
-		}
-		m.Spatial = append(m.Spatial, short(s, maxIRI))
+		m.Spatial = append(m.Spatial, short(countryCode(s), maxIRI))
 	}
 	if p := d.Publisher; p != nil {
 		m.Publisher = &Agent{Name: short(p.Name, maxLabel), ID: short(p.ID, maxIRI)}

@@ -166,6 +166,7 @@ func tagOf(tag string) (string, error) {
 }
 
 func theme(code string) (string, error) {
+	code = themeCode(code)
 	if up := strings.ToUpper(code); !strings.Contains(code, " ") && strings.Contains(themes, " "+up+" ") {
 		return up, nil
 	}
@@ -176,6 +177,7 @@ func theme(code string) (string, error) {
 }
 
 func place(code string) (string, error) {
+	code = countryCode(code)
 	if len(code) == 2 {
 		if r, err := language.ParseRegion(code); err == nil && r.IsCountry() {
 			return strings.ToUpper(code), nil

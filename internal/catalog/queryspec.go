@@ -3,7 +3,6 @@ package catalog
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"corridor/internal/dsp"
 )
@@ -24,9 +23,6 @@ type querySpec struct {
 	} `json:"filterExpression"`
 }
 
-// edcNames is what EDC puts before the names of its own properties.
-const edcNames = "https://w3id.org/edc/v0.0.1/ns/"
-
 // withoutQuerySpec writes the comparisons of EDC's filter as the protocol does.
 func withoutQuerySpec(list []json.RawMessage) ([]json.RawMessage, error) {
 	var out []json.RawMessage
@@ -46,7 +42,7 @@ func withoutQuerySpec(list []json.RawMessage) ([]json.RawMessage, error) {
 			if e.Operator != "=" || !ok {
 				return nil, refuse(at, fmt.Sprintf("%q is not a comparison with one string by =", clip(e.Left+" "+e.Operator)))
 			}
-			c, err := json.Marshal(dsp.Compare(strings.TrimPrefix(e.Left, edcNames), dsp.Eq, right))
+			c, err := json.Marshal(dsp.Compare(e.Left, dsp.Eq, right))
 			if err != nil {
 				return nil, refuse(at, "cannot be read")
 			}
