@@ -68,6 +68,9 @@ func (f *Filter) text(v string) error {
 	return nil
 }
 
+// OneDataset says whether the filter asks for one dataset by its identifier.
+func (f Filter) OneDataset() bool { return f.id != "" }
+
 // NewFilter makes a filter of names and values, such as {"format": "csv"}.
 func NewFilter(by map[string]string) (Filter, error) { return newFilter(by, false) }
 

@@ -149,7 +149,10 @@ func (s *Service) Catalogue(ctx context.Context, c identity.Caller, q Question) 
 	if err != nil || ok {
 		return found, err
 	}
-	body, err := s.encodePage(page.Rows, c.Peer.Participant, who)
+	body, ordered, err := s.encodePage(page.Rows, c.Peer.Participant, who)
+	if err == nil && filter.OneDataset() {
+		err = ordered
+	}
 	if err != nil {
 		return View{}, err
 	}
@@ -215,23 +218,29 @@ func (s *Service) whoAsks(p corridor.Participant) string {
 	return fmt.Sprintf("%q %q %t %q", p.Jurisdiction, p.Type, p.Flags == nil, p.Flags)
 }
 
-func (s *Service) encodePage(rows []catalog.Entry, peer corridor.Participant, who string) ([]byte, error) {
+// encodePage writes what of a page may be shown. Ordered is why the last
+// dataset is not that an authority's order alone keeps back, or nil.
+func (s *Service) encodePage(rows []catalog.Entry, peer corridor.Participant, who string) (body []byte, ordered, err error) {
 	out := &dsp.Catalog{ID: s.cfg.Self.DID + ":catalogue", ParticipantID: s.cfg.Self.DID, Title: s.cfg.Self.Name, Service: []dsp.DataService{s.service()}}
 	for _, e := range rows {
 		d, err := e.Dataset()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if s.verdict(e, d, peer, who) != nil {
+		if why := s.verdict(e, d, peer, who); why != nil {
+			if byOrder(why) {
+				ordered = why
+			}
 			continue
 		}
 		view, err := d.DCAT(s.service())
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out.Dataset = append(out.Dataset, view)
 	}
-	return dsp.Encode(out)
+	body, err = dsp.Encode(out)
+	return body, ordered, err
 }
 
 func (s *Service) service() dsp.DataService {
@@ -239,7 +248,8 @@ func (s *Service) service() dsp.DataService {
 }
 
 // CatalogueDataset answers a peer's request for one dataset. One that cannot
-// be obtained is not there.
+// be obtained is not there, unless an authority's order alone keeps it back:
+// then the peer hears which.
 func (s *Service) CatalogueDataset(ctx context.Context, c identity.Caller, id string, has func(tag string) bool) (View, error) {
 	who := s.whoAsks(c.Peer.Participant)
 	var entry catalog.Entry
@@ -265,7 +275,10 @@ func (s *Service) CatalogueDataset(ctx context.Context, c identity.Caller, id st
 	if err != nil {
 		return View{}, err
 	}
-	if s.verdict(entry, d, c.Peer.Participant, who) != nil {
+	if why := s.verdict(entry, d, c.Peer.Participant, who); why != nil {
+		if byOrder(why) {
+			return View{}, why
+		}
 		return View{}, noSuch("dataset", id)
 	}
 	view, err := d.DCAT(s.service())
@@ -279,7 +292,7 @@ func (s *Service) CatalogueDataset(ctx context.Context, c identity.Caller, id st
 	return s.views.keep(key, View{Body: body}, has), nil
 }
 
-// verdict is obtainable, asked once for all datasets with the same facts and
+// verdict is what a peer hears of whether it may have a dataset, asked once for all datasets with the same facts and
 // conditions, all peers alike before the law, on one day.
 func (s *Service) verdict(e catalog.Entry, d catalog.Dataset, peer corridor.Participant, who string) error {
 	parts := []string{who, e.Lawful}
@@ -290,7 +303,7 @@ func (s *Service) verdict(e catalog.Entry, d catalog.Dataset, peer corridor.Part
 	if why, ok := s.views.verdicts.get(key); ok {
 		return why
 	}
-	why := s.obtainable(d, peer)
+	why := s.mayHear(d, peer, s.obtainable(d, peer))
 	if k := corridor.KindOf(why); why == nil || k == corridor.RefusedByLaw || k == corridor.Forbidden {
 		s.views.verdicts.put(key, why)
 	}
@@ -300,11 +313,16 @@ func (s *Service) verdict(e catalog.Entry, d catalog.Dataset, peer corridor.Part
 // obtainable says why a dataset can never go to a participant, whatever the
 // purpose; nil if it may.
 func (s *Service) obtainable(d catalog.Dataset, peer corridor.Participant) error {
+	return s.obtainableIn(s.trust.Load().trust, d, peer)
+}
+
+// obtainableIn is obtainable as it would be with what is held of authorities.
+func (s *Service) obtainableIn(held *trust, d catalog.Dataset, peer corridor.Participant) error {
 	t, err := readTerms(d.Offer.Policy)
 	if err != nil {
 		return err
 	}
-	if _, err := s.passageOf(d, peer); err != nil {
+	if _, err := s.passageIn(held, dsp.Provider, peer, d.ID, d.Facts); err != nil {
 		return err
 	}
 	f := d.Facts.Clone()

@@ -281,6 +281,23 @@ type verdict struct {
 // evidence. It never permits by omission: each way to go ahead is written
 // out, and the rest refuses or parks.
 func (s *Service) judge(n *Negotiation, d catalog.Dataset, consumer corridor.Participant) (verdict, error) {
+	held := s.trust.Load().trust
+	_, stopped := s.passageIn(held, dsp.Provider, consumer, d.ID, d.Facts)
+	why := s.mayHear(d, consumer, stopped)
+	if byOrder(why) || !byOrder(stopped) {
+		return s.judgeIn(held, n, d, consumer)
+	}
+	// The consumer must not hear of the order: it is refused as it would be
+	// without it, down to the word.
+	v, err := s.judgeIn(held.withoutOrders(), n, d, consumer)
+	if err == nil && v.refuse == nil {
+		v = verdict{refuse: why}
+	}
+	return v, err
+}
+
+// judgeIn is judge with what is held of authorities.
+func (s *Service) judgeIn(held *trust, n *Negotiation, d catalog.Dataset, consumer corridor.Participant) (verdict, error) {
 	var v verdict
 	var err error
 	if v.terms, err = readTerms(n.Offer.Policy); err != nil {
@@ -300,7 +317,7 @@ func (s *Service) judge(n *Negotiation, d catalog.Dataset, consumer corridor.Par
 		return v, err
 	}
 	sides := []corridor.Decision{own.Decision, theirs.Decision}
-	passage, err := s.passageOf(d, consumer)
+	passage, err := s.passageIn(held, dsp.Provider, consumer, d.ID, d.Facts)
 	if err == nil {
 		err = passage.checkPacks(sides...)
 	}
@@ -322,18 +339,18 @@ func (s *Service) judge(n *Negotiation, d catalog.Dataset, consumer corridor.Par
 			return v, nil
 		}
 	}
-	held, err := s.conditions(n.current(), s.now())
+	bound, err := s.conditions(n.current(), s.now())
 	if err != nil {
 		return v, err
 	}
-	for i := range held {
-		if v.refuse = held[i].keeps(now); v.refuse != nil {
+	for i := range bound {
+		if v.refuse = bound[i].keeps(now); v.refuse != nil {
 			return v, nil
 		}
 	}
 	all := corridor.Combine(corridor.Flow{}, sides...)
 	v.duties = slices.Concat(all.Obligations, all.Possible) // what may be owed is owed until the fact is known
-	stages, owed := v.bind(held, now)
+	stages, owed := v.bind(bound, now)
 	if v.plan, v.refuse = makePlan(d, slices.Concat(v.terms.permissions[n.Permission].stages, stages), sides); v.refuse != nil {
 		return v, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -231,7 +232,11 @@ func (s *Service) failed(ctx context.Context, tx *store.Tx, m store.Message, cau
 		case dsp.Type(m.Kind) == dsp.TypeTransferStart && t.State == dsp.Started: // the peer started it itself, and wants no second word
 		default:
 			t.State, t.Code, t.Reason = dsp.Terminated, corridor.Unavailable.String(), append([]string{why}, reason...)
-			st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferTerminated, State: string(t.State), Reason: short(t.Code, t.Reason)}}}
+			kind := corridor.ReceiptTransferTerminated
+			if forLaw(cause) {
+				t.Code, kind = corridor.RefusedByLaw.String(), corridor.ReceiptRefusal
+			}
+			st.receipts = []receipt{{body: corridor.Receipt{Type: kind, State: string(t.State), Reason: short(t.Code, t.Reason)}}}
 		}
 		st.tr = &t
 	case dsp.TypeNegTermination, dsp.TypeTermination, dsp.TypeSuspension:
@@ -251,7 +256,11 @@ func (s *Service) failed(ctx context.Context, tx *store.Tx, m store.Message, cau
 			break
 		}
 		n.State, n.Pending, n.PendingName, n.Code, n.Reason = dsp.Terminated, dsp.None, "", corridor.Unavailable.String(), append([]string{why}, reason...)
-		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptNegotiation, State: string(n.State), Reason: short(n.Code, n.Reason)}}}
+		kind := corridor.ReceiptNegotiation
+		if forLaw(cause) {
+			n.Code, kind = corridor.RefusedByLaw.String(), corridor.ReceiptRefusal
+		}
+		st.receipts = []receipt{{body: corridor.Receipt{Type: kind, State: string(n.State), Reason: short(n.Code, n.Reason)}}}
 		if n.PeerPID != "" {
 			s.sayTermination(&n, st)
 		}
@@ -269,6 +278,13 @@ func (s *Service) failed(ctx context.Context, tx *store.Tx, m store.Message, cau
 	}
 	tx.AfterCommit(func() { s.afterwards(st) })
 	return nil
+}
+
+// forLaw says whether a peer refused a message for a legal reason (RFC 7725), such
+// as an order of its authority.
+func forLaw(cause error) bool {
+	var p *dsp.PeerError
+	return errors.As(cause, &p) && p.Status == http.StatusUnavailableForLegalReasons
 }
 
 func ignoreNone(err error) error {

@@ -27,6 +27,10 @@ func (s *Service) ContractRequested(ctx context.Context, c identity.Caller, m *d
 	return s.opened(ctx, c, dsp.Provider, m, m.Extensions, func(n *Negotiation, st *step) error {
 		n.Callback, n.PeerPID, n.State = m.CallbackAddress, m.ConsumerPid, dsp.Requested
 		n.Dataset, n.Offer = m.Offer.Target, m.Offer
+		if refused := s.orderedRequest(ctx, c.Peer.Participant, n.Dataset); refused != nil {
+			n.refuseOrdered(refused, st)
+			return nil
+		}
 		if err := s.checkCallback(ctx, c, m.CallbackAddress); err != nil {
 			return err
 		}
@@ -326,7 +330,7 @@ func (s *Service) opened(ctx context.Context, c identity.Caller, role dsp.Role, 
 		have, repeat, err := s.known(ctx, c, role, theirs, name)
 		if err != nil || repeat {
 			out = have.view()
-			return err
+			return orElse(err, have.ordered())
 		}
 		n := &Negotiation{PID: newID(), Role: role, Peer: c.DID, Plain: c.Peer.Plain != nil, Created: s.now().UTC()}
 		st := &step{neg: n, taken: name, use: c.Use, heard: refsIn(ext)}
@@ -337,7 +341,7 @@ func (s *Service) opened(ctx context.Context, c identity.Caller, role dsp.Role, 
 			return err
 		}
 		out = n.view()
-		return nil
+		return n.ordered()
 	})
 	return out, err
 }

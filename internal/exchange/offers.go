@@ -68,6 +68,9 @@ func (s *Service) OfferTo(ctx context.Context, consumer, address, dataset string
 	if err != nil {
 		return n, err
 	}
+	if _, err := s.passageOf(d, peer.Participant); byOrder(err) {
+		return n, err
+	}
 	st := &step{neg: &n}
 	if err := s.offer(&n, d.Offer.Policy, st); err != nil {
 		return n, err
@@ -104,6 +107,10 @@ func (s *Service) ContractOffered(ctx context.Context, c identity.Caller, pid st
 	}
 	return s.opened(ctx, c, dsp.Consumer, m, m.Extensions, func(n *Negotiation, st *step) error {
 		n.Callback, n.PeerPID, n.State, n.Dataset = m.CallbackAddress, m.ProviderPid, dsp.Offered, m.Offer.Target
+		if refused := s.orderedOffer(c.Peer.Participant, n.Dataset); refused != nil {
+			n.refuseOrdered(refused, st)
+			return nil
+		}
 		if err := s.checkCallback(ctx, c, m.CallbackAddress); err != nil {
 			return err
 		}

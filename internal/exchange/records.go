@@ -62,6 +62,7 @@ type Negotiation struct {
 	Agreement string              `json:"agreement,omitempty"`
 	Code      string              `json:"code,omitempty"`
 	Reason    []string            `json:"reason,omitempty"`
+	Order     string              `json:"order,omitempty"` // digest of the authority's order that ended it before it had begun
 	Cites     []corridor.Citation `json:"cites,omitempty"`
 	Missing   []corridor.Question `json:"missing,omitempty"`
 
@@ -182,6 +183,7 @@ type Transfer struct {
 
 	Code   string   `json:"code,omitempty"`
 	Reason []string `json:"reason,omitempty"`
+	Order  string   `json:"order,omitempty"` // digest of the authority's order that ended it before it had begun
 
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`

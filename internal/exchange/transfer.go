@@ -99,13 +99,14 @@ func (s *Service) TransferRequested(ctx context.Context, c identity.Caller, m *d
 		have, repeat, err := s.knownTransfer(ctx, c, m.ConsumerPid, name)
 		if err != nil || repeat {
 			out = have.view()
-			return err
+			return orElse(err, have.ordered())
 		}
 		a, err := s.Agreement(ctx, m.AgreementID)
 		if err != nil || a.Peer != c.DID || a.Role != dsp.Provider {
 			return orElse(err, noSuch("agreement", m.AgreementID))
 		}
-		if err := s.checkRequest(ctx, c, a, m); err != nil {
+		d, err := s.dataset(ctx, a.Dataset)
+		if err != nil {
 			return err
 		}
 		t := Transfer{PID: newID(), PeerPID: m.ConsumerPid, Role: dsp.Provider, Peer: c.DID, Callback: m.CallbackAddress, Agreement: a.ID,
@@ -115,18 +116,18 @@ func (s *Service) TransferRequested(ctx context.Context, c identity.Caller, m *d
 		}
 		st := &step{tr: &t, taken: name, use: c.Use, heard: refsIn(m.Extensions)}
 		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferRequested, State: string(t.State), Digests: map[string]string{"agreement": a.Digest}, PeerRefs: st.heard}}}
-		d, err := s.dataset(ctx, a.Dataset)
-		if err != nil {
+		if _, stopped := s.passageOf(d, c.Peer.Participant); byOrder(stopped) {
+			t.refuseOrdered(stopped, st)
+		} else if err := s.checkRequest(ctx, c, a, m); err != nil {
 			return err
-		}
-		if err := s.begin(ctx, c.Peer.Participant, a, &t, s.held(StepStart, c.Peer, &d), st); err != nil {
+		} else if err := s.begin(ctx, c.Peer.Participant, a, &t, s.held(StepStart, c.Peer, &d), st); err != nil {
 			return err
 		}
 		if err := s.commit(ctx, st); err != nil {
 			return err
 		}
 		out = t.view()
-		return nil
+		return t.ordered()
 	})
 	return out, err
 }

@@ -144,8 +144,7 @@ func (t *trust) stopped(x corridor.Crossing, at time.Time) error {
 			if o.Act == corridor.OrderRevoke {
 				what = "the admission of " + o.Target.Participant + " is revoked"
 			}
-			return &corridor.Error{Kind: corridor.RefusedByLaw, Msg: what + " by " + o.Name(), Where: o.Target.String(), Why: o.Reason,
-				Fix: "the authority of " + o.Jurisdiction + " can lift it by a signed order"}
+			return o.refusal(what)
 		}
 	}
 	for _, m := range t.authorities() {
