@@ -91,6 +91,7 @@ var Migrations = []store.Migration{
 	{Room: "exchange", Version: 10, SQL: trustSchema, Postgres: trustPostgres},
 	{Room: "exchange", Version: 11, SQL: arrivalsSchema, Postgres: arrivalsPostgres},
 	{Room: "exchange", Version: 12, SQL: expirySchema, Postgres: expiryPostgres},
+	{Room: "exchange", Version: 13, SQL: askedSchema, Postgres: askedPostgres},
 	{Room: "keys", Version: 1, SQL: keysSchema},
 	{Room: "packs", Version: 1, SQL: packsSchema, Postgres: packsPostgres},
 }
@@ -232,6 +233,7 @@ type Service struct {
 	keys     chan struct{}            // the keys have changed: look when the clock changes them next
 	subs     subscriptions
 	vouch    vouching
+	asking   asking
 }
 
 // New makes a Service. Nothing is sent or fetched before Run.
@@ -290,6 +292,7 @@ func New(c Config) (*Service, error) {
 	s.transfers = newTable("transfers", "pid", readTransfer, Transfer.clipped)
 	s.keys = make(chan struct{}, 1)
 	s.trusts, s.subs = make(chan struct{}, 1), subscriptions{by: map[string]subscription{}, wakeup: make(chan struct{}, 1)}
+	s.asking = asking{wake: make(chan struct{}, 1), by: map[string]question{}}
 	s.vouch = vouching{wake: make(chan struct{}, 1), by: map[string]vouched{}}
 	s.run = runs{cancels: map[string]context.CancelFunc{}, far: map[string]int64{}, moved: map[string]time.Time{}, queue: map[string]bool{}, wake: make(chan struct{}, 1)}
 	var err error
@@ -343,6 +346,7 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return s.db.Lead(ctx, leaseFeeds, s.runFeeds) })
 	g.Go(func() error { return s.db.Lead(ctx, leaseReviews, s.runReviews) })
+	g.Go(func() error { return s.db.Lead(ctx, leaseAsking, s.runAsking) })
 	g.Go(func() error { return s.db.Lead(ctx, leaseTasks, s.runTasks) })
 	g.Go(func() error { return s.db.Lead(ctx, leaseDeletions, s.runDeletions) })
 	g.Go(func() error { return s.db.Lead(ctx, leaseArrivals, s.runArrivals) })

@@ -70,6 +70,7 @@ func (s *Service) told(what string) {
 		s.arrivalsChanged()
 	case what == toldReviews:
 		s.reviews.changed("")
+		s.asking.poke()
 	case what == toldTasks:
 		s.clocks.changed("")
 	case what == toldTrust:
@@ -80,6 +81,7 @@ func (s *Service) told(what string) {
 	case what == "": // anything may have happened
 		s.bell.ringAll()
 		s.reviews.changed("")
+		s.asking.poke()
 		s.clocks.changed("")
 		s.deletionsChanged()
 		s.arrivalsChanged()

@@ -255,6 +255,7 @@ func (s *Service) overdue(ctx context.Context) error {
 // day, below zero if none is known.
 func (s *Service) reviewDue(ctx context.Context) (wait time.Duration, err error) {
 	s.reviews.looks()
+	defer s.asking.poke() // once for all of them
 	var failed []error
 	var after mark
 	for {
@@ -263,7 +264,7 @@ func (s *Service) reviewDue(ctx context.Context) (wait time.Duration, err error)
 			return 0, err
 		}
 		for _, after = range list { // one that fails does not hold up the others
-			if err := again(func() error { return s.review(ctx, after.id) }); err != nil {
+			if err := again(func() error { return s.review(ctx, after.id, nil) }); err != nil {
 				failed = append(failed, fmt.Errorf("agreement %s: %w", after.id, err))
 			}
 		}
@@ -301,8 +302,11 @@ func (s *Service) due(ctx context.Context, after mark) ([]mark, string, error) {
 
 // review asks the law again about one agreement. The agreement is suspended
 // before its transfers, and its review stays due until the last of them is: a
-// crash in between is taken up at the next start.
-func (s *Service) review(ctx context.Context, id string) error {
+// crash in between is taken up at the next start. Nothing here waits for the
+// network. Where the law permits the flow and the word on the peer is not
+// known (heard is nil), that is asked for; until it comes, what stands goes on
+// standing, and what is suspended stays so.
+func (s *Service) review(ctx context.Context, id string, heard *word) error {
 	a, err := s.Agreement(ctx, id)
 	if err != nil {
 		return err
@@ -325,8 +329,12 @@ func (s *Service) review(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	toAsk := refused == nil && heard == nil && s.cfg.Credentials != nil
+	if refused == nil && heard != nil {
+		refused = heard.refused
+	}
 	switch {
-	case refused == nil && a.State == AgreementSuspended:
+	case refused == nil && a.State == AgreementSuspended && !toAsk:
 		if err := s.reopen(ctx, &a, &n, decision); err != nil {
 			return err
 		}
@@ -349,6 +357,11 @@ func (s *Service) review(ctx context.Context, id string) error {
 		}
 		if err := s.dutiesNow(ctx, tx, &a, &n, decision); err != nil {
 			return err
+		}
+		if toAsk {
+			if err := ask(ctx, tx, a.Peer); err != nil {
+				return err
+			}
 		}
 		return s.putReview(ctx, tx, id, dueOn(decision.ValidUntil))
 	})
@@ -385,13 +398,26 @@ func (s *Service) still(ctx context.Context, a *Agreement, n *Negotiation) (d co
 		refused = stopped
 	}
 	if err == nil && refused == nil {
-		refused, err = s.shownNow(ctx, a.Peer)
+		_, err = s.cfg.Directory.Lookup(ctx, a.Peer)
 	}
-	var e *corridor.Error
-	if errors.As(err, &e) && (e.Kind == corridor.Invalid || e.Kind == corridor.NotFound || e.Kind == corridor.Unauthenticated || e.Kind == corridor.Forbidden || e.Kind == corridor.Limited) {
-		return d, &corridor.Error{Kind: corridor.RefusedByLaw, Msg: "the flow cannot be decided any more: " + e.Msg, Where: e.Where, Why: e.Why, Fix: e.Fix}, nil
+	if gone := undecidable(err); gone != nil {
+		return d, gone, nil
 	}
 	return d, refused, err
+}
+
+// undecidable is the refusal of a flow about which something is not there any
+// more that a decision needs, or nil: the error is of another kind.
+func undecidable(err error) error {
+	var e *corridor.Error
+	if !errors.As(err, &e) {
+		return nil
+	}
+	switch e.Kind {
+	case corridor.Invalid, corridor.NotFound, corridor.Unauthenticated, corridor.Forbidden, corridor.Limited:
+		return &corridor.Error{Kind: corridor.RefusedByLaw, Msg: "the flow cannot be decided any more: " + e.Msg, Where: e.Where, Why: e.Why, Fix: e.Fix}
+	}
+	return nil
 }
 
 func (s *Service) suspendAgreement(ctx context.Context, a *Agreement, n *Negotiation, d corridor.Decision, refused error) error {

@@ -10,7 +10,6 @@ import (
 
 	"corridor"
 	"corridor/internal/identity"
-	"corridor/internal/store"
 )
 
 // A peer shows the credentials that are demanded of it when it calls; its data
@@ -202,32 +201,4 @@ func (s *Service) askAbout(ctx context.Context, peer string, pids []string) {
 		return
 	}
 	s.toReview.add(peer)
-}
-
-// reviewPeer lets the agreements with a peer be asked about again.
-func (s *Service) reviewPeer(ctx context.Context, did string) error {
-	err := s.db.Write(ctx, func(tx *store.Tx) error {
-		tx.Tell(toldReviews)
-		if err := shownElse(ctx, tx); err != nil {
-			return err
-		}
-		return s.reviewAll(ctx, tx, corridor.Target{Participant: did})
-	})
-	if err == nil {
-		s.reviews.changed("")
-	}
-	return err
-}
-
-// shownNow is why an agreement may not stand by what its peer has shown. A peer
-// that has shown nothing here yet shows it before it can do anything.
-func (s *Service) shownNow(ctx context.Context, peer string) (refused, err error) {
-	switch err := s.shows(ctx, peer, time.Second); corridor.KindOf(err) {
-	case corridor.Forbidden:
-		return err, nil
-	case corridor.Unauthenticated:
-		return nil, nil
-	default:
-		return nil, err
-	}
 }

@@ -167,15 +167,6 @@ func (s *Service) reviewAll(ctx context.Context, tx *store.Tx, t corridor.Target
 	return nil
 }
 
-// shownElse counts one more change of what bears on corridors, of a kind that
-// no tag tells: what a peer shows of itself. A review that asked before it is
-// made again, and does not take its mark away.
-func shownElse(ctx context.Context, tx *store.Tx) error {
-	_, err := tx.Exec(ctx, `INSERT INTO trust_state (one, tag, version) VALUES (1, '', 1)
-		ON CONFLICT (one) DO UPDATE SET version = trust_state.version + 1`)
-	return err
-}
-
 // trustVersion counts the changes of what bears on corridors.
 func trustVersion(ctx context.Context, tx *store.Tx) (n int64, err error) {
 	err = tx.QueryRow(ctx, `SELECT COALESCE((SELECT version FROM trust_state WHERE one = 1), 0)`).Scan(&n)
