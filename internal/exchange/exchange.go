@@ -294,7 +294,7 @@ func New(c Config) (*Service, error) {
 	s.trusts, s.subs = make(chan struct{}, 1), subscriptions{by: map[string]subscription{}, wakeup: make(chan struct{}, 1)}
 	s.asking = asking{wake: make(chan struct{}, 1), by: map[string]question{}}
 	s.vouch = vouching{wake: make(chan struct{}, 1), by: map[string]vouched{}}
-	s.run = runs{cancels: map[string]context.CancelFunc{}, far: map[string]int64{}, moved: map[string]time.Time{}, queue: map[string]bool{}, wake: make(chan struct{}, 1)}
+	s.run = runs{cancels: map[string]context.CancelFunc{}, far: map[string]int64{}, moved: map[string]time.Time{}, queue: map[string]bool{}, pauses: map[string]*time.Timer{}, wake: make(chan struct{}, 1)}
 	var err error
 	if s.tokens, err = plane.NewTokens(c.StreamKey); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ type runs struct {
 	far     map[string]int64              // bytes so far, by pid, both roles
 	moved   map[string]time.Time          // when it was last written down that they move
 	queue   map[string]bool               // fetches wanted while Run has not begun, or while one is ending
+	pauses  map[string]*time.Timer        // until those are tried again that stand still
 	orphans bool                          // another node is gone, and may have left fetches
 	wake    chan struct{}
 }
@@ -39,11 +41,29 @@ func (r *runs) wanted(pid string) {
 	}
 }
 
+// later asks for a fetch after a pause; a newer pause takes the place of an
+// older one.
+func (r *runs) later(pid string, pause time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hurry(pid)
+	r.pauses[pid] = time.AfterFunc(pause, func() { r.wanted(pid) })
+}
+
+// hurry ends a pause. It needs the lock.
+func (r *runs) hurry(pid string) {
+	if pause := r.pauses[pid]; pause != nil {
+		pause.Stop()
+		delete(r.pauses, pid)
+	}
+}
+
 // stop ends a fetch at once.
 func (r *runs) stop(pid string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.queue, pid)
+	r.hurry(pid)
 	delete(r.far, pid)
 	delete(r.moved, pid)
 	if cancel := r.cancels[pid]; cancel != nil {
@@ -86,6 +106,7 @@ func (r *runs) next(ctx context.Context) map[string]context.Context {
 			continue
 		}
 		delete(r.queue, pid)
+		r.hurry(pid)
 		run, cancel := context.WithCancel(ctx)
 		r.cancels[pid] = cancel
 		out[pid] = run
@@ -187,11 +208,11 @@ func (s *Service) move(ctx context.Context, pid string) {
 	if err != nil || !t.moves() || t.State != dsp.Started || t.Pending != dsp.None {
 		return // stopped meanwhile, or complete
 	}
-	if refused := s.mayCross(ctx, t.Role, t.Peer, t.Dataset, t.Negotiation); refused != nil {
+	if refused := s.mayCross(ctx, t.Role, t.Peer, t.Dataset, t.Negotiation); refused != nil && !unknownNow(refused) {
 		s.log.WarnContext(ctx, "a transfer does not go on", "transfer", pid, "error", refused)
 		return // the review of its agreement suspends it
 	}
-	if t.Waiting.isOver(s.now(), t.Pending) { // the node was down
+	if t.Waiting.isOver(s.now(), t.Pending) && (t.Stalled == nil || s.began.After(*t.Waiting.By)) { // the node was down
 		t, err = s.takenUpAgain(ctx, pid)
 	}
 	what := "fetched"
@@ -199,7 +220,16 @@ func (s *Service) move(ctx context.Context, pid string) {
 		what = "pushed"
 	}
 	if err == nil {
-		err = s.mayFlow(ctx, &t)
+		if err = s.mayFlow(ctx, &t); unknownNow(err) && ctx.Err() == nil && !t.Waiting.isOver(s.now(), t.Pending) {
+			s.standStill(ctx, pid, err)
+			return
+		}
+	}
+	if err == nil && t.Stalled != nil {
+		t, err = s.actTransfer(ctx, pid, func(t *Transfer, _ *step) error {
+			t.Stalled = nil
+			return nil
+		})
 	}
 	if err == nil {
 		err = s.carry(ctx, &t)
@@ -220,6 +250,44 @@ func (s *Service) move(ctx context.Context, pid string) {
 		s.log.ErrorContext(ctx, "a failed transfer could not be recorded; it is tried again", "transfer", pid, "error", perr)
 		time.AfterFunc(retryAway, func() { s.run.wanted(pid) })
 	}
+}
+
+// Stall is why data that may move stands still, and when that is tried again.
+type Stall struct {
+	Why   string    `json:"why"`
+	Retry time.Time `json:"retry"`
+}
+
+// longestStall is how far apart is tried what stands still.
+const longestStall = 5 * time.Minute
+
+// unknownNow says that whether data may move cannot be known now, which is no
+// refusal.
+func unknownNow(err error) bool { return err != nil && corridor.KindOf(err) == corridor.Unavailable }
+
+// standStill leaves a transfer as it is until it is known whether its data may
+// move. The pause is as long as it has stood still already, and the end of the
+// wait stays that of the first try.
+func (s *Service) standStill(ctx context.Context, pid string, why error) {
+	pause := retryAway // if it cannot even be written down
+	_, err := s.actTransfer(ctx, pid, func(t *Transfer, _ *step) error {
+		if t.State != dsp.Started || t.Pending != dsp.None {
+			return nil
+		}
+		stood := time.Duration(0)
+		if t.Stalled != nil && t.Waiting != nil {
+			stood = s.now().Sub(t.Waiting.Since)
+		}
+		pause = min(max(stood, s.cfg.AskEvery), longestStall)
+		_, reason, _ := explain(why)
+		t.Stalled = &Stall{Why: short("it cannot be known now whether the data may move", reason), Retry: s.now().Add(pause)}
+		return nil
+	})
+	if ctx.Err() != nil {
+		return
+	}
+	s.log.WarnContext(ctx, "a transfer stands still until it is known whether its data may move", "transfer", pid, "in", pause, "error", errors.Join(why, err))
+	s.run.later(pid, pause)
 }
 
 func (s *Service) carry(ctx context.Context, t *Transfer) error {

@@ -21,7 +21,8 @@ type Waiting struct {
 	By   *time.Time `json:"by,omitempty"`
 	Then string     `json:"then,omitempty"`
 	// Retry is when a message that is on its way is sent again, where it has
-	// failed. It is looked up for whoever asks.
+	// failed, which is looked up for whoever asks; or when is tried again what
+	// stands still.
 	Retry *time.Time `json:"retry,omitempty"`
 }
 
@@ -180,6 +181,7 @@ type Transfer struct {
 	Acknowledged *corridor.ReceiptRef `json:"acknowledged,omitempty"`
 	StoppedBy    dsp.Role             `json:"stopped_by,omitempty"` // who suspended it
 	Parked       string               `json:"parked,omitempty"`
+	Stalled      *Stall               `json:"stalled,omitempty"` // the node itself waits until its data may move
 
 	Code   string   `json:"code,omitempty"`
 	Reason []string `json:"reason,omitempty"`

@@ -149,6 +149,9 @@ func (t *Transfer) whatAPersonCanDo() string {
 }
 
 func (t *Transfer) settleWaiting(now time.Time, l limits) {
+	if t.State != dsp.Started || t.Pending != dsp.None || t.Parked != "" {
+		t.Stalled = nil
+	}
 	t.Waiting, t.sendBy = t.waits(now, l), time.Time{}
 	if t.Waiting == nil {
 		t.Parked = ""
@@ -171,6 +174,8 @@ func (t *Transfer) waits(now time.Time, l limits) *Waiting {
 		w = Waiting{On: "operator", Why: "suspended here", Next: "resume or terminate"}
 	case t.State == dsp.Suspended:
 		w = Waiting{On: "peer", Why: "suspended by the " + string(t.StoppedBy), Next: "the peer resumes, or either side terminates"}
+	case t.Stalled != nil:
+		w = Waiting{On: "node", Why: "it is not known whether the data may move", Next: "it is tried again by itself; " + t.Stalled.Why, Retry: &t.Stalled.Retry}
 	case t.Role == dsp.Consumer && t.State == dsp.Requested:
 		w = Waiting{On: "peer", Why: "the provider decides whether to start", Next: "the data's address or a refusal arrives"}
 	case t.Role == dsp.Consumer && t.pushed():

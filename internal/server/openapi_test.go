@@ -120,7 +120,7 @@ func components() map[string]any {
 		"Wallet": dcp.Contents{}, "CredentialHeld": dcp.Held{}, "CredentialAsked": dcp.Asked{}, "CredentialOffered": dcp.Offered{}, "CredentialObject": dcp.Object{}, "CredentialIssued": dcp.IssuedCredential{}, "CredentialRequest": server.CredentialRequest{},
 		"AdoptedCompact": exchange.AdoptedCompact{}, "Opened": corridor.Opened{}, "Taken": exchange.Taken{}, "TrustStatus": exchange.TrustStatus{}, "FeedState": exchange.FeedState{}, "InEffect": exchange.InEffect{}, "Target": corridor.Target{},
 		"KeysSeen": exchange.KeysSeen{}, "KeyInUse": exchange.KeyInUse{}, "QuotedAnswer": corridor.QuotedAnswer{}, "Condition": corridor.Condition{}, "ApprovalAsked": exchange.ApprovalAsked{}, "OfficerApproval": exchange.OfficerApproval{},
-		"Validation": corridor.Validation{}, "SignedValidation": corridor.SignedValidation{}, "Waiting": exchange.Waiting{}, "Problem": server.Problem{}, "Because": server.Because{},
+		"Validation": corridor.Validation{}, "SignedValidation": corridor.SignedValidation{}, "Waiting": exchange.Waiting{}, "Stall": exchange.Stall{}, "Problem": server.Problem{}, "Because": server.Because{},
 	}
 }
 

@@ -314,6 +314,17 @@ func TestBadStatusListsLetNobodyIn(t *testing.T) {
 	}
 	w.presents(t, w.show(t, VC20, entry(w.authority.url+"/lists/none")))
 	wants(t, w.enterBy(t), corridor.Unavailable, "status 404")
+
+	// An issuer whose keys cannot be had says nothing about its list.
+	w.authority.at("/list", func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = rw.Write([]byte(list(w.authority, w.authority.did, clean, nil)))
+	})
+	c, err := ParseCredential(entry(w.authority.url + "/list"))
+	must(t, err)
+	w.authority.at("/.well-known/did.json", func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusBadGateway) })
+	client := w.verifier.checker.lists.http
+	fresh := NewChecker(identity.NewResolver(identity.ResolverConfig{HTTP: client, Now: w.clock.now}), client, w.clock.now)
+	wants(t, fresh.Standing(t.Context(), c, time.Second), corridor.Unavailable, "cannot be checked now", "status 502")
 }
 
 // packed packs a list as the fourth byte string of the test above wants it.

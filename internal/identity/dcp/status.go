@@ -187,6 +187,9 @@ func (l *lists) fetch(ctx context.Context, issuer, at string) (*statusList, erro
 		return nil, err
 	}
 	list, err := l.read(ctx, issuer, at, raw)
+	if corridor.KindOf(err) == corridor.Unavailable { // the issuer's keys, for one: that says nothing about the list
+		return nil, fmt.Errorf("the status list %s cannot be checked now: %w", clip(at), err)
+	}
 	if err != nil {
 		return nil, &corridor.Error{Kind: corridor.Forbidden, Where: clip(at), Msg: "the status list is not usable", Err: err}
 	}

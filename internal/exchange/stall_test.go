@@ -1,0 +1,48 @@
+package exchange_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"corridor"
+	"corridor/internal/dsp"
+	"corridor/internal/exchange"
+)
+
+// TestAFetchWaitsForAnIssuerThatIsAwayAtARestart: visibly, and by itself; only
+// a refusal waits for a person.
+func TestAFetchWaitsForAnIssuerThatIsAwayAtARestart(t *testing.T) {
+	for name, c := range map[string]struct {
+		then *corridor.Error
+		done func(exchange.Transfer) bool
+	}{
+		"it answers again": {nil, over},
+		"it refuses":       {revoked, func(t exchange.Transfer) bool { return t.Parked != "" && t.Stalled == nil }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var word issuer
+			_, kz, mine, _, tap := runningBetween(t, func(_, kz *node) { kz.credentials = word.ask })
+			kz.stop()
+			word.word.Store(corridor.E(corridor.Unavailable, "the status list cannot be had"))
+			close(tap)
+			kz.start()
+			tr := kz.untilTransfer(mine, func(t exchange.Transfer) bool { return t.Stalled != nil || t.Parked != "" })
+			if tr.Parked != "" || tr.State != dsp.Started || tr.Waiting.On != "node" || tr.Waiting.Retry == nil || !strings.Contains(tr.Waiting.Next, "the status list cannot be had") {
+				t.Fatalf("%s parked %q, waiting %+v", tr.State, tr.Parked, tr.Waiting)
+			}
+			if by := tr.Waiting.By.Sub(tr.Waiting.Since); by != 24*time.Hour {
+				t.Errorf("it waits for %s", by)
+			}
+			later := kz.untilTransfer(mine, func(t exchange.Transfer) bool { return t.Stalled == nil || !t.Stalled.Retry.Equal(tr.Stalled.Retry) })
+			if later.Stalled == nil || !later.Waiting.By.Equal(*tr.Waiting.By) {
+				t.Fatalf("tried again, it waits %+v, before %+v", later.Waiting, tr.Waiting)
+			}
+			word.word.Store(c.then)
+			if tr = kz.untilTransfer(mine, c.done); c.then == nil && tr.State != dsp.Completed {
+				t.Errorf("%s %v", tr.State, tr.Reason)
+			}
+		})
+	}
+}
