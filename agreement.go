@@ -20,6 +20,8 @@ const (
 	DigestUnconfirmed = "unconfirmed"  // leaf hash of the receipt that said that this arrival was not confirmed in time
 	DigestApproval    = "approval"     // the body of a signed approval
 	DigestValidation  = "validation"   // a validation of a national signature: SignedValidation.Digest
+	DigestCompact     = "compact"      // the body of the compact that this rests on, or that names the authority of the order
+	DigestOrder       = "order"        // the body of the order of an authority that stops, or lets go on
 )
 
 // LogRef names a participant's log: its C2SP origin and the key that signs

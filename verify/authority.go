@@ -21,6 +21,14 @@ func Compact(raw []byte) (corridor.Sealed, corridor.Compact, error) {
 
 // CompactSigned says what the signatures of a compact lack, or nil.
 func CompactSigned(s corridor.Sealed, c corridor.Compact) error {
+	return compactSigned(s, c, anchorSigned)
+}
+
+// anchorCheck checks a signature over a body that must be by a key of an
+// authority.
+type anchorCheck func(m corridor.Authority, body []byte, sig corridor.Signature) error
+
+func compactSigned(s corridor.Sealed, c corridor.Compact, check anchorCheck) error {
 	signers := map[string]bool{}
 	for _, sig := range s.Signatures {
 		m, err := ownerOf(c.Members, sig.Key)
@@ -31,7 +39,7 @@ func CompactSigned(s corridor.Sealed, c corridor.Compact) error {
 			return corridor.E(corridor.Invalid, "the key %s has signed the compact twice", clip(sig.Key))
 		}
 		signers[sig.Key] = true
-		if err := anchorSigned(m, s.Body, sig); err != nil {
+		if err := check(m, s.Body, sig); err != nil {
 			return &corridor.Error{Kind: corridor.Unauthenticated, Where: c.Name(), Msg: "the signature of the authority of " + m.Jurisdiction + " is wrong: the compact was changed after it was signed, or it is another's",
 				Fix: "get the compact from a member, and let all members sign the same text", Err: err}
 		}
@@ -60,22 +68,30 @@ func ownerOf(members []corridor.Authority, key string) (corridor.Authority, erro
 
 // anchorSigned checks a signature by a key of an authority.
 func anchorSigned(m corridor.Authority, body []byte, sig corridor.Signature) error {
-	for _, a := range m.Anchors {
-		if a.ID != sig.Key {
-			continue
-		}
-		key, err := ParseJWK(a.ID, a.JWK)
-		if err != nil {
-			return err
-		}
-		return key.VerifySignature(body, sig)
+	key, err := anchorKey(m, sig)
+	if err != nil {
+		return err
 	}
-	return corridor.E(corridor.Unauthenticated, "the key %s does not speak for the authority of %s", clip(sig.Key), m.Jurisdiction)
+	return key.VerifySignature(body, sig)
+}
+
+// anchorKey finds the key of an authority that a signature names.
+func anchorKey(m corridor.Authority, sig corridor.Signature) (Key, error) {
+	for _, a := range m.Anchors {
+		if a.ID == sig.Key {
+			return ParseJWK(a.ID, a.JWK)
+		}
+	}
+	return Key{}, corridor.E(corridor.Unauthenticated, "the key %s does not speak for the authority of %s", clip(sig.Key), m.Jurisdiction)
 }
 
 // AuthoritySigned checks that a document is an authority's own: it names that
 // authority and jurisdiction, and has exactly one signature, by one of its keys.
 func AuthoritySigned(s corridor.Sealed, m corridor.Authority, authority, jurisdiction string) error {
+	return authoritySigned(s, m, authority, jurisdiction, anchorSigned)
+}
+
+func authoritySigned(s corridor.Sealed, m corridor.Authority, authority, jurisdiction string, check anchorCheck) error {
 	if authority != m.ID || jurisdiction != m.Jurisdiction {
 		return &corridor.Error{Kind: corridor.Forbidden, Msg: fmt.Sprintf("a document of %s for %s is not one of %s for %s", clip(authority), clip(jurisdiction), m.ID, m.Jurisdiction),
 			Why: "an authority speaks for its own country alone"}
@@ -83,7 +99,7 @@ func AuthoritySigned(s corridor.Sealed, m corridor.Authority, authority, jurisdi
 	if len(s.Signatures) != 1 {
 		return corridor.E(corridor.Unauthenticated, "the document has %d signatures, and its authority's is wanted", len(s.Signatures))
 	}
-	return anchorSigned(m, s.Body, s.Signatures[0])
+	return check(m, s.Body, s.Signatures[0])
 }
 
 // Order reads an order and checks it against the members of a compact.

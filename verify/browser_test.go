@@ -172,6 +172,16 @@ func corpus(t *testing.T) map[string]sample {
 		s.build(t, func(*story) {})
 		all["good, "+suite] = sample{data: s.bytes(t)}
 	}
+	all["good, under a compact, stopped and lifted"] = sample{data: newRuled(t).bytes(t)}
+	for name, change := range map[string]func(*ruled){
+		"a compact with a missing signature": func(r *ruled) { r.signers = r.signers[:1] },
+		"an order for another dataset":       func(r *ruled) { r.stop.Target.Dataset = "ships" },
+		"a lift by another authority":        func(r *ruled) { r.lift.Authority, r.lift.Jurisdiction, r.lifter = r.kzBody.did, "KZ", r.kzBody },
+	} {
+		r := newRuled(t)
+		change(r)
+		all["forged: "+name] = sample{data: r.bytes(t)}
+	}
 	s := newScene(t)
 	good := s.bytes(t)
 	all["good, with trust from outside"] = sample{data: good, policy: []byte(s.policy), documents: [][]byte{s.cn.document(), s.kz.document()}}

@@ -73,6 +73,8 @@ func Bundle(data []byte, opts Options) *Report {
 	c.agreement()
 	c.decisions()
 	c.approvals()
+	c.compacts()
+	c.orders()
 	c.validations()
 	c.byLog()
 	c.references()
@@ -99,6 +101,8 @@ type checker struct {
 	body       []byte // canonical agreement body
 	stated     []statement
 	shown      []Checkpoint // that logs have signed
+	pacts      []pact
+	rulings    []ruling
 }
 
 type logKey struct {

@@ -13,6 +13,7 @@ const (
 	MaxBundle   = 64 << 20
 	maxReceipts = 10_000
 	maxParties  = 100
+	maxOrders   = 1_000
 
 	maxList   = maxReceipts // parts of one list or object
 	maxValues = 2_000_000   // parts of all of them
@@ -33,7 +34,12 @@ type File struct {
 	// Validations of national signatures, of both sides; absent where neither
 	// side needed one.
 	Validations []corridor.SignedValidation `json:"validations,omitempty"`
-	Digest      string                      `json:"digest"` // of the canonical form without this member
+	// Compacts that the agreement or its receipts quote, and the orders of
+	// authorities that stopped it or let it go on, as they were signed; absent
+	// where nothing quotes one.
+	Compacts []corridor.Sealed `json:"compacts,omitempty"`
+	Orders   []corridor.Sealed `json:"orders,omitempty"`
+	Digest   string            `json:"digest"` // of the canonical form without this member
 }
 
 // About says where a bundle comes from. Nothing in it is trusted.
@@ -166,8 +172,8 @@ func decodeFile(data []byte) (File, error) {
 	if err := json.Unmarshal(canon, &f); err != nil {
 		return f, corridor.E(corridor.Invalid, "not a bundle: %w", err)
 	}
-	if len(f.Receipts) > maxReceipts || len(f.Keys) > maxParties || len(f.Logs) > maxParties || len(f.Decisions) > maxParties || len(f.Validations) > maxParties {
-		return File{}, corridor.E(corridor.Limited, "the bundle holds more than %d receipts or %d keys, logs, decisions or validations", maxReceipts, maxParties)
+	if len(f.Receipts) > maxReceipts || len(f.Keys) > maxParties || len(f.Logs) > maxParties || len(f.Decisions) > maxParties || len(f.Validations) > maxParties || len(f.Compacts) > maxParties || len(f.Orders) > maxOrders {
+		return File{}, corridor.E(corridor.Limited, "the bundle holds more than %d receipts, %d orders or %d keys, logs, decisions, validations or compacts", maxReceipts, maxOrders, maxParties)
 	}
 	if !bytes.Equal(canon, data) {
 		return f, corridor.CheckCanonical(data)

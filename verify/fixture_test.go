@@ -313,8 +313,9 @@ type story struct {
 	released, received, acknowledged corridor.Receipt
 	requote                          func(corridor.ReceiptRef) corridor.ReceiptRef // what received quotes
 	witnesses                        []string
-	missing                          *corridor.Receipt // that the arrival was not confirmed; nil: it was
-	approved                         corridor.Receipt  // by cn; without a type there is none
+	missing                          *corridor.Receipt  // that the arrival was not confirmed; nil: it was
+	approved                         corridor.Receipt   // by cn; without a type there is none
+	between                          []corridor.Receipt // by cn, after the agreement and before the release
 }
 
 // build writes both logs and the file.
@@ -355,6 +356,10 @@ func (s *scene) build(t testing.TB, change func(*story)) {
 	}
 	st.released.Prev = s.cn.log(t, st.agreed[0]).Leaf
 	s.kz.log(t, st.agreed[1])
+	for _, r := range st.between {
+		r.Agreement = id
+		s.cn.log(t, r)
+	}
 	rel := s.cn.log(t, st.released)
 	if m := st.missing; m != nil {
 		if m.Digests == nil {

@@ -64,7 +64,7 @@ func (s *Service) adopt(ctx context.Context, a Adoption) (Agreement, error) {
 	}
 	n.Agreement, n.Parked, st.agr.State = st.agr.ID, "", AgreementInForce
 	st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptAgreement, Agreement: a.ID, State: string(dsp.Finalized),
-		Digests: map[string]string{"agreement": st.agr.Digest}, Reason: short("brought in by "+a.By, []string{a.Reference})}})
+		Digests: st.agr.digests(), Reason: short("brought in by "+a.By, []string{a.Reference})}})
 	return *st.agr, s.commit(ctx, st)
 }
 
@@ -151,7 +151,7 @@ func (s *Service) adoptedFrom(ctx context.Context, n *Negotiation, a Adoption, p
 		return nil, nil, err
 	}
 	return &Agreement{ID: a.ID, Negotiation: n.PID, Peer: n.Peer, Callback: n.Callback, Role: dsp.Consumer, Dataset: n.Dataset,
-		Digest: digest, Signed: signed, DecidedBy: body.DecidedBy, Created: s.now().UTC()}, nil, nil
+		Digest: digest, Signed: signed, DecidedBy: body.DecidedBy, Created: s.now().UTC(), under: digestOfCompact(body.Compact)}, nil, nil
 }
 
 func parkedAdoption(why string, cites []corridor.Citation) error {

@@ -40,7 +40,7 @@ func (s *Service) agree(ctx context.Context, n *Negotiation, d catalog.Dataset, 
 	st.agr.Validations = validations(n.Theirs.Validation, n.Own.Validation, vouched)
 	n.Agreement, n.Parked = body.ID, ""
 	st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptAgreement, Agreement: body.ID, State: string(dsp.Agreed),
-		Digests: map[string]string{"agreement": st.agr.Digest}, PeerRefs: st.heard}})
+		Digests: st.agr.digests(), PeerRefs: st.heard}})
 	m := &dsp.ContractAgreementMessage{Pids: n.pids(), Agreement: wireAgreement(n, body, s.now())}
 	if !n.Plain {
 		m.Agreement.Agreement = st.agr.Signed
@@ -66,7 +66,7 @@ func (s *Service) exporting(ctx context.Context, n *Negotiation, d catalog.Datas
 		}
 	}
 	return &Agreement{ID: body.ID, Negotiation: n.PID, Peer: n.Peer, Callback: n.Callback, Role: dsp.Provider, Dataset: d.ID, State: AgreementOpen,
-		Digest: digest, Signed: signed, Subjects: people, DecidedBy: body.DecidedBy, Created: s.now().UTC(), key: newKey(), evidence: body.Evidence, made: true}, nil
+		Digest: digest, Signed: signed, Subjects: people, DecidedBy: body.DecidedBy, Created: s.now().UTC(), key: newKey(), evidence: body.Evidence, made: true, under: digestOfCompact(body.Compact)}, nil
 }
 
 // signAgreement signs a body in this side's suite.
@@ -206,7 +206,7 @@ func (s *Service) AgreementOffered(ctx context.Context, c identity.Caller, pid s
 		}
 		st.agr = signed
 		st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptAgreement, Agreement: signed.ID, State: string(dsp.Agreed),
-			Digests: map[string]string{"agreement": signed.Digest}, PeerRefs: st.heard}})
+			Digests: signed.digests(), PeerRefs: st.heard}})
 		if n.Parked = s.held(StepVerify, c.Peer, nil); n.Parked != "" {
 			return nil
 		}
@@ -252,7 +252,7 @@ func (s *Service) offeredAgreement(ctx context.Context, c identity.Caller, n *Ne
 		return nil, err
 	}
 	return &Agreement{ID: a.ID, Negotiation: n.PID, Peer: n.Peer, Callback: n.Callback, Role: dsp.Consumer, Dataset: n.Dataset,
-		State: AgreementOpen, Digest: corridor.Digest(raw), Signed: signed, Created: s.now().UTC(), evidence: a.Evidence, made: true,
+		State: AgreementOpen, Digest: corridor.Digest(raw), Signed: signed, Created: s.now().UTC(), evidence: a.Evidence, made: true, under: digestOfCompact(a.Compact),
 		Validations: validations(n.Own.Validation, n.Theirs.Validation, taken)}, nil
 }
 

@@ -27,6 +27,9 @@ type step struct {
 	entries  []ledger.Entry                         // the same, signed before the transaction; nil: within
 	heard    []corridor.ReceiptRef                  // the peer's receipts that its message names
 	peers    []ledger.PeerReceipt                   // receipts of the peer that were fetched
+	signed   []document                             // that these quote, of authorities
+	under    string                                 // digest of the compact that a start rests on
+	stop     *behind                                // the order that stops, or lets go on
 	send     *message                               // to the peer
 	quotes   []corridor.ReceiptRef                  // receipts of earlier steps that it tells of
 	use      *identity.TokenUse                     // the caller's token, which this step uses up

@@ -53,7 +53,10 @@ func (s *Service) AdoptCompact(ctx context.Context, raw []byte) (AdoptedCompact,
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO compacts (id, version, digest, doc) VALUES (?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET version = excluded.version, digest = excluded.digest, doc = excluded.doc`, c.ID, c.Version, digest, string(raw))
-		return []receipt{{body: corridor.Receipt{Type: corridor.ReceiptCompactAdopted, State: "adopted", Reason: c.Name() + ": " + c.Title, Digests: map[string]string{"compact": digest}}}},
+		if err == nil {
+			err = keepDocuments(ctx, tx, document{digest, raw})
+		}
+		return []receipt{{body: corridor.Receipt{Type: corridor.ReceiptCompactAdopted, State: "adopted", Reason: c.Name() + ": " + c.Title, Digests: map[string]string{corridor.DigestCompact: digest}}}},
 			[]corridor.Target{{}}, err
 	})
 	if err != nil {
@@ -147,7 +150,7 @@ func (s *Service) WithdrawCompact(ctx context.Context, id string) (AdoptedCompac
 		gone = s.adoptedCompact(c)
 		gone.InForce, gone.Why = false, "withdrawn by the operator"
 		_, err = tx.Exec(ctx, `DELETE FROM compacts WHERE id = ?`, id)
-		return []receipt{{body: corridor.Receipt{Type: corridor.ReceiptCompactWithdrawn, State: "withdrawn", Reason: c.Name() + ": " + c.Title, Digests: map[string]string{"compact": c.digest}}}},
+		return []receipt{{body: corridor.Receipt{Type: corridor.ReceiptCompactWithdrawn, State: "withdrawn", Reason: c.Name() + ": " + c.Title, Digests: map[string]string{corridor.DigestCompact: c.digest}}}},
 			[]corridor.Target{{}}, err
 	})
 	return gone, err

@@ -27,7 +27,7 @@ func (s *Service) append(ctx context.Context, tx *store.Tx, st *step) ([]corrido
 			return nil, fmt.Errorf("receipt of the peer: %w", err)
 		}
 	}
-	return refs, nil
+	return refs, keepDocuments(ctx, tx, st.signed...)
 }
 
 func (s *Service) appendOwn(ctx context.Context, tx *store.Tx, st *step) (refs []corridor.ReceiptRef, err error) {
@@ -123,5 +123,5 @@ func (s *Service) complete(st *step, r corridor.Receipt) corridor.Receipt {
 		r.Peer, r.Dataset, r.Agreement, r.Transfer, r.Negotiation = t.Peer, t.Dataset, t.Agreement, t.PID, t.Negotiation
 		r.Prev = t.Prev
 	}
-	return r
+	return st.quoteAuthorities(r)
 }

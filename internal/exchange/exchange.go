@@ -76,6 +76,12 @@ var expirySchema string
 //go:embed expiry_postgres.sql
 var expiryPostgres string
 
+//go:embed documents.sql
+var documentsSchema string
+
+//go:embed documents_postgres.sql
+var documentsPostgres string
+
 // Migrations lists the tables of this room. Those of the room counter come
 // first: version 4 moves rows there.
 var Migrations = []store.Migration{
@@ -92,6 +98,7 @@ var Migrations = []store.Migration{
 	{Room: "exchange", Version: 11, SQL: arrivalsSchema, Postgres: arrivalsPostgres},
 	{Room: "exchange", Version: 12, SQL: expirySchema, Postgres: expiryPostgres},
 	{Room: "exchange", Version: 13, SQL: askedSchema, Postgres: askedPostgres},
+	{Room: "exchange", Version: 14, SQL: documentsSchema, Postgres: documentsPostgres},
 	{Room: "keys", Version: 1, SQL: keysSchema},
 	{Room: "packs", Version: 1, SQL: packsSchema, Postgres: packsPostgres},
 }

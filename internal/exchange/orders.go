@@ -44,12 +44,12 @@ func (s *Service) TakeOrder(ctx context.Context, raw []byte) (Taken, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		taken := order{o, out.Digest, raw}
+		taken := signedOrder(sealed, o, raw)
 		if known, err := t.comesAfter(taken); known || err != nil {
 			return nil, nil, err
 		}
 		out.New, out.Orders = true, 1
-		if err := putOrder(ctx, tx, taken); err != nil {
+		if err := t.putOrder(ctx, tx, taken); err != nil {
 			return nil, nil, err
 		}
 		return []receipt{orderReceipt(taken)}, []corridor.Target{t.target(taken)}, nil
@@ -101,8 +101,13 @@ func (t *trust) target(o order) corridor.Target {
 	return lifted.Target
 }
 
-func putOrder(ctx context.Context, tx *store.Tx, o order) error {
-	_, err := tx.Exec(ctx, `INSERT INTO orders (authority, number, digest, doc) VALUES (?, ?, ?, ?)`, o.Authority, o.Number, o.digest, string(o.doc))
+// putOrder keeps an order, with the compact whose keys it was checked with.
+func (t *trust) putOrder(ctx context.Context, tx *store.Tx, o order) error {
+	o.under = t.namer(o.Authority, o.signer)
+	_, err := tx.Exec(ctx, `INSERT INTO orders (authority, number, digest, doc, compact) VALUES (?, ?, ?, ?, ?)`, o.Authority, o.Number, o.digest, string(o.doc), o.under)
+	if err == nil {
+		err = keepDocuments(ctx, tx, document{o.digest, o.doc})
+	}
 	if err != nil {
 		return fmt.Errorf("keep order: %w", err)
 	}
@@ -110,7 +115,7 @@ func putOrder(ctx context.Context, tx *store.Tx, o order) error {
 }
 
 func orderReceipt(o order) receipt {
-	r := corridor.Receipt{Type: corridor.ReceiptCorridorSuspended, State: "suspended", Digests: map[string]string{"order": o.digest}}
+	r := corridor.Receipt{Type: corridor.ReceiptCorridorSuspended, State: "suspended", Digests: map[string]string{corridor.DigestOrder: o.digest}}
 	about := o.Target.String()
 	switch o.Act {
 	case corridor.OrderLift:
@@ -178,7 +183,7 @@ func ordersOf(f corridor.Feed, now time.Time) (list []order, err error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, order{o, sealed.Digest(), raw})
+		list = append(list, signedOrder(sealed, o, raw))
 	}
 	return list, nil
 }
@@ -209,7 +214,7 @@ func (s *Service) takeOrders(ctx context.Context, tx *store.Tx, t *trust, orders
 		if _, known := t.known(o.Authority, o.Number); known {
 			continue
 		}
-		if err := putOrder(ctx, tx, o); err != nil {
+		if err := t.putOrder(ctx, tx, o); err != nil {
 			return nil, nil, err
 		}
 		t.orders[o.Authority] = append(t.orders[o.Authority], o)

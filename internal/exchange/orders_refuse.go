@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"errors"
 
 	"corridor"
 	"corridor/internal/catalog"
@@ -14,20 +13,15 @@ import (
 // the authority about it. Who would not be shown a dataset anyway hears of no
 // order about it either.
 
-// refusedByOrder is the cause of a refusal behind which an order stands.
-type refusedByOrder struct{ digest string }
-
-func (refusedByOrder) Error() string { return "" } // the refusal itself says all
-
 // refusal quotes an order to whomever it stops.
-func (o *order) refusal(what string) error {
+func (t *trust) refusal(o order, what string) error {
 	return &corridor.Error{Kind: corridor.RefusedByLaw, Msg: what + " by " + o.Name(), Where: o.Target.String(), Why: o.Reason,
 		Fix: "the order is " + o.digest + " of " + o.Authority + "; the authority of " + o.Jurisdiction + " can lift it by a signed order",
-		Err: refusedByOrder{o.digest}}
+		Err: t.behind(o)}
 }
 
 // byOrder says whether an order stands behind a refusal.
-func byOrder(err error) bool { return errors.As(err, new(refusedByOrder)) }
+func byOrder(err error) bool { return orderBehind(err) != nil }
 
 // withoutOrders is what would be held if no authority had ordered anything.
 func (t *trust) withoutOrders() *trust {
@@ -87,11 +81,9 @@ func (t *Transfer) refuseOrdered(cause error, st *step) {
 // orderRefused writes the receipt of a refusal and gives the digest of the order
 // behind it.
 func orderRefused(cause error, code string, reason []string, st *step) string {
-	var o refusedByOrder
-	errors.As(cause, &o)
-	st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptRefusal, State: string(dsp.Terminated), Reason: short(code, reason),
-		Digests: map[string]string{"order": o.digest}, PeerRefs: st.heard}}}
-	return o.digest
+	st.stop = orderBehind(cause)
+	st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptRefusal, State: string(dsp.Terminated), Reason: short(code, reason), PeerRefs: st.heard}}}
+	return st.stop.Order
 }
 
 // ordered is the answer to the message that began a negotiation which an order
@@ -104,7 +96,7 @@ func answerOrdered(order string, reason []string) error {
 	if order == "" {
 		return nil
 	}
-	e := &corridor.Error{Kind: corridor.RefusedByLaw, Err: refusedByOrder{order}}
+	e := &corridor.Error{Kind: corridor.RefusedByLaw, Err: &behind{Order: order}}
 	for i, part := range []*string{&e.Msg, &e.Why, &e.Fix} {
 		if i < len(reason) {
 			*part = reason[i]

@@ -199,7 +199,7 @@ func (s *Service) plainAgreement(n *Negotiation, m *dsp.ContractAgreementMessage
 		return nil, err
 	}
 	return &Agreement{ID: body.ID, Negotiation: n.PID, Peer: n.Peer, Callback: n.Callback, Role: dsp.Consumer, Dataset: n.Dataset,
-		State: AgreementOpen, Digest: corridor.Digest(raw), Signed: signed, DecidedBy: body.DecidedBy, Created: s.now().UTC()}, nil
+		State: AgreementOpen, Digest: corridor.Digest(raw), Signed: signed, DecidedBy: body.DecidedBy, Created: s.now().UTC(), under: digestOfCompact(body.Compact)}, nil
 }
 
 // plain says whether a step's message goes to a plain peer, which gets the

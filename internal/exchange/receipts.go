@@ -65,7 +65,7 @@ func (s *Service) export(ctx context.Context, a Agreement, open bool) ([]byte, e
 		}
 	}
 	return s.cfg.Ledger.Export(ctx, ledger.ExportRequest{By: s.cfg.Self.DID, Agreement: &signed, Negotiation: a.Negotiation, Transfers: transfers,
-		Matter: a.ID, Documents: docs, Logs: s.logsOf(ctx, a), Validations: a.Validations, Open: open})
+		Matter: a.ID, Documents: docs, Logs: s.logsOf(ctx, a), Validations: a.Validations, Signed: s.documents, Open: open})
 }
 
 // logsOf names the log of the peer, where the agreement does not.
@@ -104,8 +104,8 @@ func (s *Service) transfersOf(ctx context.Context, agreement string) (pids []str
 
 // peerReceipts fetches and checks what the peer's log holds about an
 // agreement: form, signature, and inclusion under a checkpoint of the log that
-// the agreement names.
-func (s *Service) peerReceipts(ctx context.Context, a Agreement) ([]ledger.PeerReceipt, []corridor.Receipt, error) {
+// the agreement names. The step keeps it, with what it quotes of authorities.
+func (s *Service) peerReceipts(ctx context.Context, a Agreement) (*step, []corridor.Receipt, error) {
 	signed, err := corridor.DecodeAgreement(a.Signed)
 	if err != nil {
 		return nil, nil, err
@@ -154,7 +154,8 @@ func (s *Service) peerReceipts(ctx context.Context, a Agreement) ([]ledger.PeerR
 	if err := s.watch(ctx, a, log, list); err != nil {
 		return nil, nil, err
 	}
-	return list, bodies, nil
+	documents, err := s.shownWith(ctx, a.ID, bodies, file)
+	return &step{peers: list, signed: documents}, bodies, err
 }
 
 // gather fetches the peer's receipts and keeps them.
@@ -162,11 +163,11 @@ func (s *Service) gather(ctx context.Context, a Agreement) error {
 	if a.DecidedBy != "" { // a plain peer writes none
 		return nil
 	}
-	list, _, err := s.peerReceipts(ctx, a)
+	st, _, err := s.peerReceipts(ctx, a)
 	if err != nil {
 		return err
 	}
-	return s.commit(ctx, &step{peers: list})
+	return s.commit(ctx, st)
 }
 
 // learn gathers the peer's receipts in the background, while the peer is
@@ -224,7 +225,7 @@ var errNoSuchReceipt = errors.New("")
 
 // receiptNow asks the peer for it once.
 func (s *Service) receiptNow(ctx context.Context, a Agreement, t *Transfer, kind string, r plane.Result) (*corridor.ReceiptRef, error) {
-	list, bodies, err := s.peerReceipts(ctx, a)
+	st, bodies, err := s.peerReceipts(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -232,8 +233,9 @@ func (s *Service) receiptNow(ctx context.Context, a Agreement, t *Transfer, kind
 		if body.Type != kind || body.Transfer != t.PeerPID || body.Digests["content"] != r.SHA256 {
 			continue
 		}
-		ref := corridor.ReceiptRef{Origin: list[i].Log.Origin, Index: list[i].Index, Leaf: corridor.LeafHash(list[i].Entry)}
-		return &ref, s.commit(ctx, &step{peers: list})
+		p := st.peers[i]
+		ref := corridor.ReceiptRef{Origin: p.Log.Origin, Index: p.Index, Leaf: corridor.LeafHash(p.Entry)}
+		return &ref, s.commit(ctx, st)
 	}
 	return nil, &corridor.Error{Kind: corridor.Conflict, Msg: "the peer's log holds no receipt " + kind + " for the bytes of this transfer", Why: "digest " + r.SHA256, Err: errNoSuchReceipt}
 }

@@ -146,6 +146,8 @@ type Agreement struct {
 	textKept bool                // the body of Signed is in the database
 	evidence []corridor.Evidence // that the body names, if made is true
 	made     bool                // here, since the start: evidence is known
+	under    string              // digest of the compact that the body names, if made here since the start
+	stop     *behind             // the order for which it is suspended
 }
 
 // Transfer is this side's record of one transfer.

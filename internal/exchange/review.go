@@ -423,24 +423,26 @@ func undecidable(err error) error {
 func (s *Service) suspendAgreement(ctx context.Context, a *Agreement, n *Negotiation, d corridor.Decision, refused error) error {
 	a.State = AgreementSuspended
 	a.Code, a.Reason, a.Cites = explain(refused)
-	return s.commitReview(ctx, a, n, d, corridor.ReceiptAgreementSuspended)
+	a.stop = orderBehind(refused)
+	return s.commitReview(ctx, a, n, d, corridor.ReceiptAgreementSuspended, a.stop)
 }
 
 func (s *Service) reopen(ctx context.Context, a *Agreement, n *Negotiation, d corridor.Decision) error {
-	a.State, a.Code, a.Reason, a.Cites = AgreementInForce, "", nil, nil
-	return s.commitReview(ctx, a, n, d, corridor.ReceiptAgreementResumed)
+	lift := s.trust.Load().liftOf(a.stop)
+	a.State, a.Code, a.Reason, a.Cites, a.stop = AgreementInForce, "", nil, nil, nil
+	return s.commitReview(ctx, a, n, d, corridor.ReceiptAgreementResumed, lift)
 }
 
 // commitReview writes a new state of an agreement with its receipt. The
 // review stays due.
-func (s *Service) commitReview(ctx context.Context, a *Agreement, n *Negotiation, d corridor.Decision, kind string) error {
+func (s *Service) commitReview(ctx context.Context, a *Agreement, n *Negotiation, d corridor.Decision, kind string, by *behind) error {
 	today := s.today()
 	r := corridor.Receipt{Type: kind, Agreement: a.ID, State: a.State, Reason: short(a.Code, a.Reason), Digests: map[string]string{"agreement": a.Digest}}
 	if d.Pack.Digest != "" {
 		r.Decision = digestOf(d)
 	}
 	s.log.InfoContext(ctx, "the law was asked again", "agreement", a.ID, "state", a.State, "reason", r.Reason)
-	return s.commit(ctx, &step{neg: n, agr: a, due: &today, receipts: []receipt{{body: r}}})
+	return s.commit(ctx, &step{neg: n, agr: a, due: &today, stop: by, receipts: []receipt{{body: r}}})
 }
 
 // suspendTransfers suspends what runs under an agreement, with the reason for
@@ -487,5 +489,6 @@ func (s *Service) suspendByLaw(t *Transfer, st *step, a Agreement) error {
 	if t.Pending != dsp.Started && (t.State != dsp.Started || t.Pending != dsp.None) {
 		return errNotRunning
 	}
+	st.stop = a.stop
 	return s.suspend(t, st, a.Code, a.Reason)
 }

@@ -27,6 +27,7 @@ type storedAgreement struct {
 	Key        []byte          `json:"key,omitempty"`
 	Signed     json.RawMessage `json:"signed,omitempty"` // of before that table
 	Signatures json.RawMessage `json:"signatures,omitempty"`
+	Stop       *behind         `json:"stop,omitempty"`
 }
 
 // storedNegotiation leaves the decisions to a table of their own.
@@ -62,7 +63,7 @@ func (d *SidedDecision) brief() *SidedDecision {
 
 func (a *Agreement) stored() storedAgreement {
 	_, signatures := splitSigned(a.Signed)
-	return storedAgreement{Agreement: a, Key: a.key, Signatures: signatures}
+	return storedAgreement{Agreement: a, Key: a.key, Signatures: signatures, Stop: a.stop}
 }
 
 // The members of a signed agreement, in canonical order.
@@ -206,7 +207,7 @@ func readAgreement(ctx context.Context, tx *store.Tx, id, doc string) (a Agreeme
 	if err := unmarshal(doc, &s); err != nil {
 		return a, err
 	}
-	a.key = s.Key
+	a.key, a.stop = s.Key, s.Stop
 	if len(s.Signatures) == 0 {
 		a.Signed = s.Signed
 		return a, nil

@@ -193,9 +193,11 @@ func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a 
 	if err != nil {
 		return nil, err
 	}
-	if _, refused := s.passageOf(d, peer); refused != nil {
+	passage, refused := s.passageOf(d, peer)
+	if refused != nil {
 		return refused, nil
 	}
+	st.under = digestOfCompact(passage.Compact)
 	terms, err := readTerms(n.Offer.Policy)
 	if err != nil {
 		return err, nil
@@ -226,6 +228,7 @@ func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a 
 // refuseTransfer ends a transfer with a reason.
 func (s *Service) refuseTransfer(t *Transfer, cause error, st *step) {
 	code, reason, _ := explain(cause)
+	st.stop = orderBehind(cause)
 	t.State, t.Code, t.Reason, t.Pending, t.PendingName, t.Parked = dsp.Terminated, code, reason, dsp.None, "", ""
 	st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptRefusal, State: string(t.State), Reason: short(code, reason), PeerRefs: st.heard}})
 	if t.PeerPID != "" {

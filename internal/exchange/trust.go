@@ -35,6 +35,13 @@ type order struct {
 	corridor.Order
 	digest string
 	doc    []byte
+	signer string // key
+	under  string // digest of the compact with whose keys it was checked; "": not kept
+}
+
+// signedOrder is an order whose one signature was checked.
+func signedOrder(s corridor.Sealed, o corridor.Order, doc []byte) order {
+	return order{Order: o, digest: s.Digest(), doc: doc, signer: s.Signatures[0].Key}
 }
 
 type feed struct {
@@ -144,7 +151,7 @@ func (t *trust) stopped(x corridor.Crossing, at time.Time) error {
 			if o.Act == corridor.OrderRevoke {
 				what = "the admission of " + o.Target.Participant + " is revoked"
 			}
-			return o.refusal(what)
+			return t.refusal(o, what)
 		}
 	}
 	for _, m := range t.authorities() {

@@ -29,12 +29,7 @@ func readTrust(ctx context.Context, tx *store.Tx) (*trust, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, tx, `SELECT doc FROM orders WHERE authority > '' ORDER BY authority, number`, func(doc string) error {
-		s, o, err := corridor.DecodeOrder([]byte(doc))
-		t.orders[o.Authority] = append(t.orders[o.Authority], order{o, s.Digest(), []byte(doc)})
-		return err
-	})
-	if err != nil {
+	if err := t.readOrders(ctx, tx); err != nil {
 		return nil, err
 	}
 	err = each(ctx, tx, `SELECT doc FROM feeds WHERE authority > '' ORDER BY authority`, func(doc string) error {
@@ -56,6 +51,28 @@ func readTrust(ctx context.Context, tx *store.Tx) (*trust, error) {
 	}
 	t.version, err = trustVersion(ctx, tx)
 	return t, err
+}
+
+func (t *trust) readOrders(ctx context.Context, tx *store.Tx) error {
+	rows, err := tx.Query(ctx, `SELECT doc, compact FROM orders WHERE authority > '' ORDER BY authority, number`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var doc, under string
+		if err := rows.Scan(&doc, &under); err != nil {
+			return err
+		}
+		s, o, err := corridor.DecodeOrder([]byte(doc))
+		if err != nil {
+			return fmt.Errorf("what an authority has signed: %w", err)
+		}
+		taken := signedOrder(s, o, []byte(doc))
+		taken.under = under
+		t.orders[o.Authority] = append(t.orders[o.Authority], taken)
+	}
+	return rows.Err()
 }
 
 func each(ctx context.Context, tx *store.Tx, query string, do func(doc string) error) error {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -119,6 +120,9 @@ type ExportRequest struct {
 	Policy      []byte                      // tlog-policy text; nil: the own one
 	Validations []corridor.SignedValidation // of national signatures, of both sides
 	Open        bool                        // show what commitments hide, as far as it is not forgotten
+	// Signed gives what authorities have signed, by digest, as far as it is
+	// known: compacts and orders that the agreement and its receipts quote.
+	Signed func(ctx context.Context, digests []string) (map[string][]byte, error)
 }
 
 // Export writes a bundle (see verify.Bundle) of all receipts of both sides
@@ -169,7 +173,59 @@ func (l *Log) Export(ctx context.Context, q ExportRequest) ([]byte, error) {
 	if len(f.Receipts) == 0 {
 		return nil, corridor.E(corridor.NotFound, "there is no receipt to export")
 	}
+	if q.Agreement != nil && q.Signed != nil {
+		if err := q.quoted(ctx, &f); err != nil {
+			return nil, err
+		}
+	}
 	return f.Encode()
+}
+
+// quoted puts into a bundle what its agreement and the receipts about that
+// quote of authorities.
+func (q ExportRequest) quoted(ctx context.Context, f *verify.File) (err error) {
+	compacts, orders := map[string]bool{}, map[string]bool{}
+	if c := q.Agreement.Body.Compact; c != nil {
+		compacts[c.Digest] = true
+	}
+	for _, r := range f.Receipts {
+		leaf, err := corridor.DecodeReceipt(r.Leaf)
+		if err != nil {
+			return err
+		}
+		if leaf.Receipt.Agreement != q.Agreement.Body.ID {
+			continue
+		}
+		if d := leaf.Receipt.Digests[corridor.DigestCompact]; d != "" {
+			compacts[d] = true
+		}
+		if d := leaf.Receipt.Digests[corridor.DigestOrder]; d != "" {
+			orders[d] = true
+		}
+	}
+	if f.Compacts, err = q.sealed(ctx, compacts); err == nil {
+		f.Orders, err = q.sealed(ctx, orders)
+	}
+	return err
+}
+
+func (q ExportRequest) sealed(ctx context.Context, quoted map[string]bool) (list []corridor.Sealed, err error) {
+	digests := sortedKeys(quoted)
+	docs, err := q.Signed(ctx, digests)
+	if err != nil {
+		return nil, err
+	}
+	for _, digest := range digests {
+		if docs[digest] == nil {
+			continue
+		}
+		var doc corridor.Sealed
+		if err := json.Unmarshal(docs[digest], &doc); err != nil {
+			return nil, corridor.E(corridor.Internal, "what an authority has signed cannot be read: %w", err)
+		}
+		list = append(list, doc)
+	}
+	return list, nil
 }
 
 func (l *Log) ownReceipts(ctx context.Context, q ExportRequest, agreement string) ([]verify.FileReceipt, error) {

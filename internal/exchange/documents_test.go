@@ -1,0 +1,165 @@
+package exchange_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"corridor"
+	"corridor/internal/exchange"
+	"corridor/verify"
+)
+
+// proof is the bundle of an agreement with its report; checks that are wanted
+// must have passed without a note.
+func (n *node) proof(agreement string, want ...string) (verify.File, *verify.Report) {
+	n.t.Helper()
+	raw, err := n.x.Bundle(within(n.t, 20*time.Second), agreement)
+	ok(n.t, err)
+	var f verify.File
+	ok(n.t, json.Unmarshal(raw, &f))
+	rep := verify.Bundle(raw, verify.Options{})
+	for _, id := range want {
+		if !slices.ContainsFunc(rep.Checks, func(c verify.Check) bool { return c.ID == id && c.OK && !c.Note }) {
+			n.t.Errorf("%s: %s is not among the checks that passed: %s", n.name, id, rep.Summary)
+		}
+	}
+	if !rep.OK {
+		n.t.Errorf("%s: %+v", n.name, rep.Failed())
+	}
+	return f, rep
+}
+
+// TestTheProofOfAnAgreementShowsItsCompactsAndWhatStoppedIt: the importer never
+// got the order, and has it from the exporter's log; each side shows both
+// versions of the compact, also when both are withdrawn.
+func TestTheProofOfAnAgreementShowsItsCompactsAndWhatStoppedIt(t *testing.T) {
+	cn, kz := pair(t)
+	cnBody, kzBody := authority(t, "CN", "SM2"), authority(t, "KZ", "GOST-2012-256")
+	first := treaty(t, nil, cnBody, kzBody)
+	cn.adopt(first)
+	kz.adopt(first)
+	cn.publish(exchange.Publication{ID: "shipments", Facts: plainFacts(), Source: file(t, 10)})
+	agreement := kz.until(kz.ask(cn, "shipments", "research"), ended).Agreement
+	cn.untilAgreement(agreement, exchange.AgreementInForce)
+	if tr := kz.carried(agreement); len(tr.Reason) > 0 {
+		t.Fatalf("%s %v", tr.State, tr.Reason)
+	}
+	cn.take(cnBody.suspend(corridor.Target{Participant: kz.who.DID}))
+	cn.untilAgreement(agreement, exchange.AgreementSuspended)
+	cn.stop()
+	cn.start() // the order behind the suspension is on record
+	cn.take(cnBody.lift(1))
+	cn.untilAgreement(agreement, exchange.AgreementInForce)
+	second := treaty(t, func(c *corridor.Compact) { c.Version = 2 }, cnBody, kzBody)
+	cn.adopt(second)
+	kz.adopt(second)
+	kz.carried(agreement)
+	for _, n := range []*node{cn, kz} {
+		f, _ := n.proof(agreement, "compact[0].signatures", "compact[1].signatures", "compact[0].opens", "compact[1].opens", "compact[0].in_force", "compact.here",
+			"order[0].signature", "order[1].signature", "order[0].number", "order[1].time", "order.here")
+		if len(f.Compacts) != 2 || len(f.Orders) != 2 {
+			t.Errorf("%s: %d compacts and %d orders", n.name, len(f.Compacts), len(f.Orders))
+		}
+	}
+	for _, n := range []*node{cn, kz} {
+		_, err := n.x.WithdrawCompact(within(t, 5*time.Second), "steppe-trade")
+		ok(t, err)
+		n.proof(agreement, "compact[0].signatures", "compact[1].signatures", "order.here")
+	}
+}
+
+// An agreement of before there was a compact, stopped under one: the proof
+// names the compact that gives the authority its key.
+func TestTheProofOfAnAgreementWithoutACompactShowsWhoStoppedIt(t *testing.T) {
+	cn, kz, mine, theirs, tap := running(t)
+	cnBody, kzBody := authority(t, "CN", "SM2"), authority(t, "KZ", "Ed25519")
+	cn.adopt(treaty(t, nil, cnBody, kzBody))
+	cn.take(cnBody.suspend(corridor.Target{From: "CN", To: "KZ"}))
+	close(tap)
+	kz.untilTransfer(mine, func(t exchange.Transfer) bool { return t.State == "SUSPENDED" })
+	cn.untilTransfer(theirs, func(t exchange.Transfer) bool { return t.State == "SUSPENDED" })
+	agreement := kz.only().Agreement
+	for _, n := range []*node{cn, kz} {
+		f, _ := n.proof(agreement, "order[0].signature", "order[0].flow", "order[0].kept", "compact[0].quoted")
+		if len(f.Orders) != 1 || len(f.Compacts) != 1 {
+			t.Errorf("%s: %d orders, %d compacts", n.name, len(f.Orders), len(f.Compacts))
+		}
+	}
+	cut := slices.DeleteFunc(cn.receipts(), func(r corridor.Receipt) bool { return r.Type != corridor.ReceiptTransferSuspended })
+	if len(cut) != 1 || cut[0].Digests[corridor.DigestOrder] == "" {
+		t.Errorf("the suspension of the transfer does not name the order: %+v", cut)
+	}
+}
+
+// A peer that quotes an order and does not show it, or shows one that its
+// authority has not signed: its receipts are not kept, and the proof is made
+// without them.
+func TestReceiptsThatQuoteWhatIsNotShownSpoilNoProof(t *testing.T) {
+	shown := &retold{}
+	cn, kz := pair(t, func(_, kz *node) {
+		kz.via = func(next http.RoundTripper) http.RoundTripper { shown.RoundTripper = next; return shown }
+	})
+	cnBody, kzBody := authority(t, "CN", "SM2"), authority(t, "KZ", "Ed25519")
+	cn.publish(exchange.Publication{ID: "shipments", Facts: plainFacts()})
+	agreement := kz.until(kz.ask(cn, "shipments", "research"), ended).Agreement
+	cn.untilAgreement(agreement, exchange.AgreementInForce)
+	cn.adopt(treaty(t, nil, cnBody, kzBody))
+	cn.take(cnBody.suspend(corridor.Target{Dataset: "shipments"}))
+	cn.untilAgreement(agreement, exchange.AgreementSuspended)
+	for name, change := range map[string]func(*verify.File){
+		"the order is not shown":   func(f *verify.File) { f.Orders = nil },
+		"the compact is not shown": func(f *verify.File) { f.Compacts = nil },
+		"a false signature":        func(f *verify.File) { f.Orders[0].Signatures[0].Value = strings.Repeat("A", 86) },
+		"a compact that does not bind": func(f *verify.File) {
+			f.Compacts[0].Signatures = f.Compacts[0].Signatures[:1]
+		},
+	} {
+		shown.change.Store(&change)
+		f, _ := kz.proof(agreement)
+		if len(f.Orders)+len(f.Compacts) != 0 || shown.told.Swap(0) == 0 || slices.ContainsFunc(f.Receipts, func(r verify.FileReceipt) bool {
+			return bytes.Contains(r.Leaf, []byte(corridor.ReceiptAgreementSuspended))
+		}) {
+			t.Errorf("%s: the bundle has %d orders and %d compacts", name, len(f.Orders), len(f.Compacts))
+		}
+	}
+	shown.change.Store(nil)
+	if f, _ := kz.proof(agreement, "order[0].signature", "order.here"); len(f.Orders) != 1 {
+		t.Error("shown as it is, it is not in the bundle")
+	}
+}
+
+// retold changes what a peer shows of its receipts.
+type retold struct {
+	http.RoundTripper
+	change atomic.Pointer[func(*verify.File)] // nil: nothing
+	told   atomic.Int64
+}
+
+func (r *retold) RoundTrip(q *http.Request) (*http.Response, error) {
+	resp, err := r.RoundTripper.RoundTrip(q)
+	change := r.change.Load()
+	if err != nil || change == nil || resp.StatusCode != http.StatusOK || !strings.Contains(q.URL.Path, "/corridor/receipts/") {
+		return resp, err
+	}
+	raw, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	var f verify.File
+	if err == nil {
+		err = json.Unmarshal(raw, &f)
+	}
+	if err == nil {
+		(*change)(&f)
+		raw, err = f.Encode()
+	}
+	r.told.Add(1)
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
+	resp.Header.Del("Content-Length")
+	return resp, err
+}

@@ -1,0 +1,305 @@
+package verify
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"corridor"
+)
+
+// ruling is an order of the bundle as far as it could be read.
+type ruling struct {
+	corridor.Order
+	digest string
+}
+
+// orders checks each order of an authority that stopped the agreement or a
+// transfer under it, or let it go on.
+func (c *checker) orders() {
+	var ids []string
+	for i, doc := range c.file.Orders {
+		id := fmt.Sprintf("order[%d]", i)
+		raw, err := doc.Encode()
+		var o corridor.Order
+		if err == nil {
+			doc, o, err = corridor.DecodeOrder(raw)
+		}
+		c.rep.expect(id+".form", "The order can be read strictly", err, clip(o.Reference), "what is not understood stops nothing", "")
+		if err == nil {
+			ids, c.rulings = append(ids, id), append(c.rulings, ruling{o, doc.Digest()})
+			c.orderSigned(id, doc, c.rulings[len(c.rulings)-1])
+		}
+	}
+	for i, o := range c.rulings {
+		c.order(ids[i], o)
+	}
+	c.ordersHere()
+}
+
+func (o *ruling) name() string { return clip(o.Name()) }
+
+// orderSigned: the authority that the order names has signed it, with a key
+// that a compact gives it which is quoted together with the order, or by the
+// agreement.
+func (c *checker) orderSigned(id string, doc corridor.Sealed, o ruling) {
+	var err error = mismatch("no compact that is quoted here names the authority %s", clip(o.Authority))
+	var by *said
+	for _, p := range c.pacts {
+		if !c.names(p, o) {
+			continue
+		}
+		if p.binds != nil {
+			err = mismatch("%s, which names its authority, does not bind", clip(p.Name()))
+			continue
+		}
+		m, wrong := memberOf(p.Members, o.Authority, o.Jurisdiction)
+		if by = newSaid(c); wrong == nil {
+			wrong = authoritySigned(doc, m, o.Authority, o.Jurisdiction, by.check)
+		}
+		if err = wrong; err == nil {
+			break
+		}
+	}
+	if by == nil {
+		by = newSaid(c)
+	}
+	by.report(id+".signature", "The authority's signature on "+o.name(), err, "an authority speaks for its own country, with its own key", "ask the authority whether it signed this")
+}
+
+// names says whether an order may be checked with the keys of a compact.
+func (c *checker) names(p pact, o ruling) bool {
+	return c.ofAgreement(p) || slices.ContainsFunc(c.quoting(corridor.DigestOrder, o.digest), func(r *receipt) bool {
+		return r.leaf.Receipt.Digests[corridor.DigestCompact] == p.digest
+	})
+}
+
+func (c *checker) order(id string, o ruling) {
+	err := c.orderQuoted(o)
+	c.rep.expect(id+".quoted", "It is the one that is quoted: "+o.name(), err, o.digest, "an order by which nobody was stopped explains nothing", "")
+	if c.agreed == nil {
+		return
+	}
+	if o.Act == corridor.OrderLift {
+		c.rep.expect(id+".lifts", "It lifts what stopped this: "+o.name(), c.orderLifts(o), fmt.Sprintf("order %d", o.Lifts), "only who has stopped something lifts it", "")
+	} else {
+		c.orderFlow(id, o)
+		c.orderKept(id, o)
+	}
+	c.rep.expect(id+".number", "It is no old order: "+o.name(), c.orderNumber(o), fmt.Sprintf("%d", o.Number), "an order that is shown again changes nothing", "")
+	c.rep.expect(id+".time", "It was in effect when it was followed: "+o.name(), c.orderTime(o), clip(o.Issued), "nobody follows an order before it is given, or after its end", "")
+}
+
+// stops says whether a receipt tells that something was stopped or refused;
+// otherwise it tells that it goes on.
+func stops(r *receipt) bool { return r.leaf.Receipt.Type != corridor.ReceiptAgreementResumed }
+
+func (c *checker) orderQuoted(o ruling) error {
+	list := c.quoting(corridor.DigestOrder, o.digest)
+	if len(list) == 0 {
+		return mismatch("no receipt about the agreement holds the digest %s", o.digest)
+	}
+	for _, r := range list {
+		if stops(r) != (o.Act != corridor.OrderLift) {
+			return mismatch("%s follows an order to %s", r.name, o.Act)
+		}
+	}
+	same := 0
+	for _, other := range c.rulings {
+		if other.digest == o.digest {
+			same++
+		}
+	}
+	if same > 1 {
+		return mismatch("it is here twice")
+	}
+	return nil
+}
+
+// orderFlow: the order reaches this flow, and is about it.
+func (c *checker) orderFlow(id string, o ruling) {
+	x := c.crossing()
+	open := x
+	open.ClassesKnown = false // what it was when it was agreed on is not what it need be now
+	what, name := "It is about this flow: ", o.name()
+	var err error
+	switch {
+	case x.From != o.Jurisdiction && x.To != o.Jurisdiction:
+		err = mismatch("it is an order for %s, and the data goes from %s to %s", o.Jurisdiction, clip(x.From), clip(x.To))
+	case !o.Target.Covers(open):
+		err = mismatch("it is about %s", clip(o.Target.String()))
+	case o.Compact != "":
+		i := slices.IndexFunc(c.pacts, func(p pact) bool { return p.ID == o.Compact })
+		if i >= 0 && !c.pacts[i].Governs(x) {
+			err = mismatch("it is about flows under compact %s, which does not govern this one", clip(o.Compact))
+		}
+	}
+	if err == nil && !o.Target.Covers(x) {
+		c.rep.note(id+".flow", what+name, fmt.Sprintf("it is about the class %s, and the data was agreed on as: %v", clip(o.Target.Class), x.Classes), "ask the exporter whether the data was published anew")
+		return
+	}
+	c.rep.expect(id+".flow", what+name, err, clip(o.Target.String()), "an order about something else does not stop this", "")
+}
+
+func (c *checker) orderLifts(o ruling) error {
+	for _, other := range c.rulings {
+		switch {
+		case other.Number != o.Lifts:
+		case other.Authority != o.Authority || other.Jurisdiction != o.Jurisdiction:
+			return mismatch("order %d is of the authority of %s, and this one of that of %s", o.Lifts, clip(other.Jurisdiction), clip(o.Jurisdiction))
+		case other.Act != corridor.OrderSuspend:
+			return mismatch("order %d is no suspension", o.Lifts)
+		default:
+			return nil
+		}
+	}
+	return mismatch("order %d, which it lifts, is not here", o.Lifts)
+}
+
+// orderNumber: an authority gives a number once, and what it has lifted stops
+// nothing again.
+func (c *checker) orderNumber(o ruling) error {
+	for _, other := range c.rulings {
+		if other.Authority == o.Authority && other.Number == o.Number && other.digest != o.digest {
+			return mismatch("the authority has signed two orders with the number %d", o.Number)
+		}
+	}
+	for _, lift := range c.rulings {
+		if lift.Act != corridor.OrderLift || lift.Authority != o.Authority || lift.Lifts != o.Number {
+			continue
+		}
+		for _, before := range c.quoting(corridor.DigestOrder, lift.digest) {
+			for _, r := range c.quoting(corridor.DigestOrder, o.digest) {
+				if r.Log == before.Log && r.Index > before.Index && !onTheWay(r, before) {
+					return mismatch("%s follows it after order %d had lifted it", r.name, lift.Number)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// onTheWay: a refusal may cross with a lift, where several nodes write one log.
+func onTheWay(r, lift *receipt) bool {
+	refused, err1 := utc(r.leaf.Receipt.Time)
+	lifted, err2 := utc(lift.leaf.Receipt.Time)
+	return r.leaf.Receipt.Type == corridor.ReceiptRefusal && err1 == nil && err2 == nil && !refused.After(lifted.Add(slack))
+}
+
+func (c *checker) orderTime(o ruling) error {
+	issued, err := corridor.ParseMoment(o.Issued)
+	if err != nil {
+		return err
+	}
+	for _, r := range c.quoting(corridor.DigestOrder, o.digest) {
+		t, err := utc(r.leaf.Receipt.Time)
+		switch {
+		case err != nil:
+			return err
+		case t.Before(issued.Add(-slack)):
+			return mismatch("%s follows it at %s, before it was given", r.name, clip(r.leaf.Receipt.Time))
+		case o.Ended(t.Add(-slack)):
+			return mismatch("%s follows it at %s, after its end at %s", r.name, clip(r.leaf.Receipt.Time), clip(o.Until))
+		}
+	}
+	return nil
+}
+
+// orderKept: whoever suspended the agreement under an order let nothing begin
+// and released nothing until the order was lifted or had come to its end.
+func (c *checker) orderKept(id string, o ruling) {
+	what := "Nothing went on before it was lifted: " + o.name()
+	const why = "only the authority lifts what it has ordered"
+	noted := ""
+	for _, r := range c.quoting(corridor.DigestOrder, o.digest) {
+		if r.leaf.Receipt.Type != corridor.ReceiptAgreementSuspended {
+			continue
+		}
+		end := c.resumedAfter(r)
+		if late := c.wentOn(r, end); late != "" {
+			c.rep.fail(id+".kept", what, mismatch("%s, after %s", late, r.name), why, "")
+			return
+		}
+		if end == nil || c.lifted(o, end) {
+			continue
+		}
+		if o.Act == corridor.OrderSuspend && o.Target.Class == "" && o.Compact == "" {
+			c.rep.fail(id+".kept", what, mismatch("%s quotes no order that lifts it", end.name), why, "")
+			return
+		}
+		noted = end.name + " quotes no order that lifts it: "
+	}
+	if noted != "" {
+		c.rep.note(id+".kept", what, noted+"it ends for this flow also with a new admission, other classes of data, or another compact", "ask the authority")
+		return
+	}
+	c.rep.pass(id+".kept", what, "")
+}
+
+// lifted says whether the receipt of a resumption quotes the order that lifts
+// one, or comes after its end.
+func (c *checker) lifted(o ruling, end *receipt) bool {
+	if t, err := utc(end.leaf.Receipt.Time); err == nil && o.Ended(t.Add(slack)) {
+		return true
+	}
+	return slices.ContainsFunc(c.rulings, func(l ruling) bool {
+		return l.Act == corridor.OrderLift && l.Authority == o.Authority && l.Lifts == o.Number && end.leaf.Receipt.Digests[corridor.DigestOrder] == l.digest
+	})
+}
+
+// resumedAfter finds the receipt by which an agreement went on after one by
+// which it was suspended, in the same log.
+func (c *checker) resumedAfter(r *receipt) (end *receipt) {
+	for i := range c.list {
+		k := &c.list[i]
+		if k.Log == r.Log && k.Index > r.Index && k.leaf.Receipt.Type == corridor.ReceiptAgreementResumed && k.leaf.Receipt.Agreement == r.leaf.Receipt.Agreement && (end == nil || k.Index < end.Index) {
+			end = k
+		}
+	}
+	return end
+}
+
+// wentOn names what began or was released between a suspension and its end.
+func (c *checker) wentOn(from, end *receipt) string {
+	stopped, err := utc(from.leaf.Receipt.Time)
+	if err != nil {
+		return from.name + " has no time"
+	}
+	var late []*receipt
+	for i := range c.list {
+		k := &c.list[i]
+		typ := k.leaf.Receipt.Type
+		if k.Log != from.Log || k.Index < from.Index || end != nil && k.Index > end.Index || k.leaf.Receipt.Agreement != from.leaf.Receipt.Agreement ||
+			typ != corridor.ReceiptTransferStarted && typ != corridor.ReceiptTransferReleased {
+			continue
+		}
+		if t, err := utc(k.leaf.Receipt.Time); err != nil || t.After(stopped.Add(slack)) {
+			late = append(late, k)
+		}
+	}
+	if len(late) == 0 {
+		return ""
+	}
+	return slices.MinFunc(late, func(a, b *receipt) int { return cmp.Compare(a.Index, b.Index) }).name
+}
+
+// ordersHere: the orders that receipts about the agreement quote are in the
+// bundle.
+func (c *checker) ordersHere() {
+	var missing []string
+	quotes := c.about(corridor.DigestOrder)
+	for _, r := range quotes {
+		if !slices.ContainsFunc(c.file.Orders, func(d corridor.Sealed) bool {
+			return d.Digest() == r.leaf.Receipt.Digests[corridor.DigestOrder]
+		}) {
+			missing = append(missing, r.name)
+		}
+	}
+	const what = "The orders that are quoted are here"
+	switch {
+	case len(missing) > 0:
+		c.rep.fail("order.here", what, mismatch("not the one that is quoted by %s", some(missing)), "who stopped a flow shows by whose order", "ask the exporter for the file again, unchanged")
+	case len(quotes) > 0:
+		c.rep.pass("order.here", what, "%d", len(c.file.Orders))
+	}
+}
