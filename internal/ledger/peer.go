@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -90,12 +91,17 @@ func (l *Log) StorePeerReceipt(ctx context.Context, tx *store.Tx, p PeerReceipt)
 		proof = []byte{}
 	}
 	var have string
-	if err := tx.QueryRow(ctx, `SELECT COALESCE((SELECT leaf FROM ledger_peer_receipts WHERE origin = ? AND idx = ?), '')`, p.Log.Origin, p.Index).Scan(&have); err != nil {
+	var kept []byte
+	err = tx.QueryRow(ctx, `SELECT leaf, proof FROM ledger_peer_receipts WHERE origin = ? AND idx = ?`, p.Log.Origin, p.Index).Scan(&have, &kept)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return ref, err
 	}
 	if have != "" && have != ref.Leaf {
 		return ref, &corridor.Error{Kind: corridor.Conflict, Msg: "the peer has shown another receipt at this place of its log before",
 			Where: p.Log.Origin, Fix: "keep both: together they prove that the log has forked"}
+	}
+	if len(kept) > 0 && !l.satisfies(proof, p.Log) && l.satisfies(kept, p.Log) {
+		proof = kept // an answer that was under way for long
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO ledger_peer_receipts (origin, idx, leaf, entry, proof, vkey, issuer, matter, agreement) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (origin, idx) DO UPDATE SET
@@ -103,6 +109,20 @@ func (l *Log) StorePeerReceipt(ctx context.Context, tx *store.Tx, p PeerReceipt)
 			matter = CASE WHEN excluded.matter <> '' THEN excluded.matter ELSE ledger_peer_receipts.matter END`,
 		p.Log.Origin, p.Index, ref.Leaf, p.Entry, proof, p.Log.VKey, p.Issuer, p.Matter, r.Agreement)
 	return ref, err
+}
+
+// satisfies says whether the checkpoint of a proof satisfies the policy of this node.
+func (l *Log) satisfies(proof []byte, by corridor.LogRef) bool {
+	p, err := verify.ParseProof(proof)
+	if err != nil {
+		return false
+	}
+	v, err := verify.LogVerifier(by.VKey)
+	if err != nil {
+		return false
+	}
+	_, signed, err := verify.OpenCheckpoint(p.Checkpoint, v, l.policy.Verifiers()...)
+	return err == nil && l.policy.Satisfied(l.policy.Cosigners(signed.Sigs))
 }
 
 // ExportRequest says what a bundle is about. The caller supplies what the log

@@ -104,6 +104,32 @@ func TestAPeersReceiptIsKeptOnlyIfItHolds(t *testing.T) {
 	wantError(t, uz.hear(t, second), corridor.Conflict, "forked")
 }
 
+func TestAProofWithEnoughCosignaturesIsNotLostToAnEarlierAnswer(t *testing.T) {
+	p := newPerson("kz.example")
+	pol := policy("quorum w0", witness(t, "w0.example", nil, p.vkey()))
+	kz := start(t, p, temp(t), func(c *Config) { c.Policy = pol })
+	uz := start(t, newPerson("uz.example"), temp(t), func(c *Config) { c.Policy = pol })
+	kz.append(t, corridor.Receipt{Agreement: "a"})
+	early := kz.handed(t, 0)
+	kz.runWitnesses(t)
+	if err := kz.log.WaitCosigned(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	cosigned := kz.handed(t, 0)
+	for step, p := range []PeerReceipt{early, cosigned, early} {
+		if err := uz.hear(t, p); err != nil {
+			t.Fatal(err)
+		}
+		want := []PeerReceipt{early, cosigned, cosigned}[step].Proof
+		var kept []byte
+		if err := uz.db.Read(t.Context(), func(tx *store.Tx) error {
+			return tx.QueryRow(t.Context(), `SELECT proof FROM ledger_peer_receipts`).Scan(&kept)
+		}); err != nil || !bytes.Equal(kept, want) {
+			t.Errorf("after answer %d: %v\n%s", step, err, kept)
+		}
+	}
+}
+
 // TestABundleOfBothSidesVerifiesOffline goes the whole way: two nodes, two
 // witnesses, an agreement, a transfer, an export, a check.
 func TestABundleOfBothSidesVerifiesOffline(t *testing.T) {
