@@ -22,7 +22,8 @@ import (
 // which are issued. Like the list of peers it is read again when it changes,
 // and answers with its error while it is wrong.
 type ruleFile struct {
-	path string
+	path    string
+	changed func() // told when the file is another than before; nil: nobody is
 
 	mu    sync.Mutex // guards what follows
 	seen  time.Time
@@ -57,6 +58,9 @@ func (f *ruleFile) load() (*dcp.Rules, error) {
 		return nil, err
 	}
 	f.rules, f.seen, f.size = rules, info.ModTime(), info.Size()
+	if f.changed != nil {
+		f.changed()
+	}
 	return rules, nil
 }
 
@@ -105,14 +109,14 @@ func (n *running) issues() bool {
 // rules issue anything.
 func (n *running) openClaims(context.Context) (err error) {
 	c := &claims{checker: dcp.NewChecker(n.resolver, n.client, nil), services: &server.Claims{}}
-	c.wallet, err = dcp.NewWallet(dcp.WalletConfig{DID: n.cfg.DID, DB: n.db, Signer: n.keys.Token, Tokens: n.tokens, Secret: n.secret, Resolver: n.resolver, Checker: c.checker, HTTP: n.client})
+	c.wallet, err = dcp.NewWallet(dcp.WalletConfig{DID: n.cfg.DID, DB: n.db, Signer: n.keys.Token, Tokens: n.tokens, Secret: n.secret, Resolver: n.resolver, Checker: c.checker, HTTP: n.client, Asked: n.noteAsked})
 	if err != nil {
 		return err
 	}
 	c.services.Wallet = c.wallet
 	if n.keys.Credential != nil {
 		c.services.Issuer, err = dcp.NewIssuer(dcp.IssuerConfig{DID: n.cfg.DID, Base: n.base + server.IssuerBase, Lists: n.base + server.ListBase, DB: n.db, Signer: n.keys.Credential,
-			Tokens: n.tokens, Resolver: n.resolver, HTTP: n.client, Rules: n.rules.load, Log: n.log})
+			Tokens: n.tokens, Resolver: n.resolver, HTTP: n.client, Rules: n.rules.load, Log: n.log, Revoked: n.noteRevoked})
 		if err != nil {
 			return err
 		}

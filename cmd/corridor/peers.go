@@ -53,6 +53,7 @@ func (c peersAddCmd) Run(a *app) error {
 	if err := addPeer(cfg.path(cfg.Peers), p); err != nil {
 		return err
 	}
+	a.lookAtSettings(c.Dir)
 	_, err = fmt.Fprintf(a.stdout, "known: %s (%s)\n", c.DID, c.Jurisdiction)
 	return err
 }

@@ -29,7 +29,8 @@ type peersDoc struct {
 // node knows a new peer at once; a file that has become unreadable or wrong
 // answers with its error, never with an old list.
 type peerList struct {
-	path string
+	path    string
+	changed func() // told when the file is another than before; nil: nobody is
 
 	mu   sync.Mutex // guards what follows
 	seen time.Time
@@ -47,6 +48,9 @@ func (l *peerList) load() ([]identity.Peer, error) {
 	defer l.mu.Unlock()
 	info, err := os.Stat(l.path)
 	if errors.Is(err, fs.ErrNotExist) {
+		if !l.seen.IsZero() && l.changed != nil {
+			l.changed()
+		}
 		l.doc, l.by, l.seen, l.size = peersDoc{}, nil, time.Time{}, 0
 		return nil, nil
 	}
@@ -69,6 +73,9 @@ func (l *peerList) load() ([]identity.Peer, error) {
 		by[p.DID] = p
 	}
 	l.doc, l.by, l.seen, l.size = doc, by, info.ModTime(), info.Size()
+	if l.changed != nil {
+		l.changed()
+	}
 	return doc.Peers, nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"corridor"
 	"corridor/internal/exchange"
 	"corridor/internal/identity/dcp"
 	"corridor/internal/ledger"
@@ -41,6 +43,7 @@ func nodeCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"awaitlog":        awaitLogCmd,
 		"awaitcredential": awaitCredentialCmd,
 		"awaitfeed":       awaitFeedCmd,
+		"awaitreceipt":    awaitReceiptCmd,
 	}
 }
 
@@ -81,6 +84,26 @@ func awaitLogCmd(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("the log of %s is not %s", args[0], args[1])
+}
+
+// awaitReceiptCmd waits until the log of a node holds a receipt of a kind whose
+// words hold a text: awaitreceipt NODE KIND TEXT.
+func awaitReceiptCmd(ts *testscript.TestScript, _ bool, args []string) {
+	for deadline := time.Now().Add(scriptPatience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		var s struct{ Log exchange.LogStatus }
+		node := scriptNode(ts, args[0])
+		ts.Check(node.get(context.Background(), "/api/status", nil, &s))
+		for i := range s.Log.Size {
+			var v loggedView
+			ts.Check(node.get(context.Background(), "/api/receipts/"+strconv.FormatInt(i, 10), nil, &v))
+			var leaf corridor.Leaf
+			ts.Check(json.Unmarshal(v.Leaf, &leaf))
+			if leaf.Receipt.Type == args[1] && strings.Contains(leaf.Receipt.Reason, args[2]) {
+				return
+			}
+		}
+	}
+	ts.Fatalf("the log of %s holds no receipt %s that says %q", args[0], args[1], args[2])
 }
 
 // awaitSignedCmd waits until the newest checkpoint of a node has a line of a

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,13 +39,17 @@ func TestEveryKindOfActLeavesItsReceipt(t *testing.T) {
 	now := &clock{}
 	began := time.Now().UTC().Truncate(time.Second)
 	now.set(began)
-	s := parkedOn(t, assessed(), "SM2", func(cn, kz *node) { cn.now, kz.now, cn.ringed = now.now, now.now, true })
+	dir := &directory{key: "k", open: map[string]string{"peer did:web:old.example": "a", "peer did:web:moved.example": "a"}, hidden: map[string]string{"setting url": "x", "the management token": "x"}}
+	s := parkedOn(t, assessed(), "SM2", func(cn, kz *node) {
+		cn.now, kz.now, cn.ringed, cn.settings = now.now, now.now, true, dir.settings
+	})
 	cn, kz, ctx := s.cn, s.kz, within(t, 60*time.Second)
 	ok(t, s.take(s.answer(s.cnBody, nil)))
 	kz.until(s.pid, ended)
 	everyNegotiation(t, cn, kz, ctx)
 	tr := everyTransfer(t, cn, kz, ctx)
 	everyChange(t, s, ctx)
+	everyAct(t, s, dir, ctx)
 	kz.stop()
 	now.set(began.AddDate(0, 0, 3))
 	kz.start()
@@ -80,6 +85,14 @@ func TestEveryKindOfActLeavesItsReceipt(t *testing.T) {
 		{"an administrator's act: published", mine, corridor.ReceiptDatasetPublished, "", "", nil, ""},
 		{"an administrator's act: withdrawn", mine, corridor.ReceiptDatasetWithdrawn, "", "", nil, ""},
 		{"an administrator's act: a compact", mine, corridor.ReceiptCompactAdopted, "", "", nil, ""},
+		{"an administrator's act: the peers that a node begins with", mine, corridor.ReceiptAdmin, exchange.ActSettings, "peer did:web:old.example added", nil, ""},
+		{"an administrator's act: a peer is let in", mine, corridor.ReceiptAdmin, exchange.ActSettings, "peer did:web:new.example added", nil, ""},
+		{"an administrator's act: what is stated of a peer", mine, corridor.ReceiptAdmin, exchange.ActSettings, "peer did:web:moved.example changed", nil, ""},
+		{"an administrator's act: a peer is let go", mine, corridor.ReceiptAdmin, exchange.ActSettings, "peer did:web:old.example removed", nil, ""},
+		{"an administrator's act: the configuration, while the node was down", mine, corridor.ReceiptAdmin, exchange.ActSettings, "setting url changed", nil, ""},
+		{"an administrator's act: the management token", mine, corridor.ReceiptAdmin, exchange.ActSettings, "the management token changed", nil, ""},
+		{"an administrator's act: the secret of the data plane", mine, corridor.ReceiptAdmin, exchange.ActSettings, "the secret of the data plane changed", nil, ""},
+		{"an administrator's act: a feed without a new order", mine, corridor.ReceiptAdmin, exchange.ActFeedTaken, "by the holder of the management token: feed 1", nil, ""},
 		{"an administrator's act: an end by hand", mine, corridor.ReceiptTransferTerminated, "", "", theirs, corridor.ReceiptTransferTerminated},
 	} {
 		found := slices.DeleteFunc(slices.Clone(c.log), func(w written) bool {
@@ -97,6 +110,77 @@ func TestEveryKindOfActLeavesItsReceipt(t *testing.T) {
 	}
 	if n := slices.DeleteFunc(slices.Clone(mine), func(w written) bool { return w.Type != corridor.ReceiptPacksInUse }); len(n) != 2 {
 		t.Errorf("%d receipts of packs: one at the start, one of the change", len(n))
+	}
+}
+
+// directory is what an administrator has written.
+type directory struct {
+	mu           sync.Mutex // guards all
+	key          string
+	open, hidden map[string]string
+}
+
+func (d *directory) settings() (exchange.Settings, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := exchange.Settings{Key: d.key}
+	for name, digest := range d.open {
+		s.List = append(s.List, exchange.Setting{Name: name, Digest: digest, Value: []byte(name)})
+	}
+	for name, digest := range d.hidden {
+		s.List = append(s.List, exchange.Setting{Name: name, Digest: digest, Hidden: true})
+	}
+	return s, nil
+}
+
+func (d *directory) edit(change func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change()
+}
+
+// everyAct edits the node's directory while it runs and while it is down, and
+// brings a feed.
+func everyAct(t *testing.T, s *approvalScene, dir *directory, ctx context.Context) {
+	t.Helper()
+	cn := s.cn
+	if seen, err := cn.x.LookAtSettings(ctx); err != nil || len(seen.Changes) != 0 || seen.Settings != 4 {
+		t.Fatalf("nothing has changed: %v %+v", err, seen)
+	}
+	dir.edit(func() {
+		dir.open["peer did:web:new.example"], dir.open["peer did:web:moved.example"] = "a", "b"
+		delete(dir.open, "peer did:web:old.example")
+	})
+	if seen, err := cn.x.LookAtSettings(ctx); err != nil || len(seen.Changes) != 3 {
+		t.Fatalf("a peer is new, one is another, one is gone: %v %+v", err, seen)
+	}
+	_, err := cn.x.TakeByHand(ctx, s.cnBody.feed(cn.now(), 1000*time.Hour, 3600))
+	ok(t, err)
+	cn.stop()
+	dir.edit(func() { dir.hidden["setting url"], dir.hidden["the management token"] = "y", "y" })
+	cn.start()
+	cn.awaitReceipt(ctx, corridor.ReceiptAdmin, "the management token changed")
+	// Under another key the digests of hidden settings are all others, and say
+	// nothing.
+	dir.edit(func() { dir.key, dir.hidden["setting url"], dir.hidden["the management token"] = "l", "z", "z" })
+	if seen, err := cn.x.LookAtSettings(ctx); err != nil || len(seen.Changes) != 1 {
+		t.Fatalf("one thing is known to have changed: %v %+v", err, seen)
+	}
+	for _, r := range cn.receipts() {
+		if _, shown := r.Commitments["the management token"]; shown || r.Type == corridor.ReceiptAdmin && len(r.Digests) > 0 && r.State != exchange.ActFeedTaken {
+			t.Errorf("a receipt shows what is hidden: %+v", r)
+		}
+	}
+}
+
+// awaitReceipt waits for what a node writes without being asked.
+func (n *node) awaitReceipt(ctx context.Context, kind, says string) {
+	n.t.Helper()
+	for !slices.ContainsFunc(n.receipts(), func(r corridor.Receipt) bool { return r.Type == kind && strings.Contains(r.Reason, says) }) {
+		if ctx.Err() != nil {
+			n.t.Fatalf("no receipt %s that says %q", kind, says)
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
@@ -186,12 +270,5 @@ func everyChange(t *testing.T, s *approvalScene, ctx context.Context) {
 	ok(t, err)
 	cn.law = withRule(t, "cn", ban("cn", "export", "dsl", "{from: 2090-01-01}"))
 	cn.start()
-	for !slices.ContainsFunc(cn.receipts(), func(r corridor.Receipt) bool {
-		return r.Type == corridor.ReceiptKeysChanged && strings.Contains(r.Reason, old+" is no longer published")
-	}) {
-		if ctx.Err() != nil {
-			t.Fatal("the node does not find at its start that its keys are others")
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	cn.awaitReceipt(ctx, corridor.ReceiptKeysChanged, old+" is no longer published")
 }

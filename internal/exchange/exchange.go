@@ -100,6 +100,7 @@ var Migrations = []store.Migration{
 	{Room: "exchange", Version: 13, SQL: askedSchema, Postgres: askedPostgres},
 	{Room: "exchange", Version: 14, SQL: documentsSchema, Postgres: documentsPostgres},
 	{Room: "keys", Version: 1, SQL: keysSchema},
+	{Room: "settings", Version: 1, SQL: adminSchema},
 	{Room: "packs", Version: 1, SQL: packsSchema, Postgres: packsPostgres},
 }
 
@@ -158,6 +159,9 @@ type Config struct {
 	// Keys lists the keys of this node that can be changed. Nil: changes of keys
 	// leave no receipt.
 	Keys func() ([]KeyInUse, error)
+	// Settings lists what the administrator decides in the node's directory.
+	// Nil: changes there leave no receipt.
+	Settings func() (Settings, error)
 	// CountKeys is the directory of the yearly keys under which people are
 	// counted. Empty: no dataset may name its people.
 	CountKeys string
@@ -238,6 +242,7 @@ type Service struct {
 	trusting sync.Mutex               // held by whoever changes it
 	trusts   chan struct{}            // another node has
 	keys     chan struct{}            // the keys have changed: look when the clock changes them next
+	settings chan struct{}            // a file of the node's directory has
 	subs     subscriptions
 	vouch    vouching
 	asking   asking
@@ -297,7 +302,7 @@ func New(c Config) (*Service, error) {
 	s.negotiations = newTable("negotiations", "pid", readNegotiation, Negotiation.clipped)
 	s.agreements = newTable("agreements", "id", readAgreement, Agreement.clipped)
 	s.transfers = newTable("transfers", "pid", readTransfer, Transfer.clipped)
-	s.keys = make(chan struct{}, 1)
+	s.keys, s.settings = make(chan struct{}, 1), make(chan struct{}, 1)
 	s.trusts, s.subs = make(chan struct{}, 1), subscriptions{by: map[string]subscription{}, wakeup: make(chan struct{}, 1)}
 	s.asking = asking{wake: make(chan struct{}, 1), by: map[string]question{}}
 	s.vouch = vouching{wake: make(chan struct{}, 1), by: map[string]vouched{}}
@@ -341,6 +346,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.runFetches(ctx) })
 	g.Go(func() error { return s.runTrust(ctx) })
 	g.Go(func() error { return s.runKeys(ctx) })
+	g.Go(func() error { return s.runSettings(ctx) })
 	g.Go(func() error { return s.runVouching(ctx) })
 	g.Go(func() error {
 		return s.runChores(ctx, s.toCut, "whether another node has stopped a stream could not be read; it is tried again", s.cutStopped)

@@ -130,6 +130,10 @@ func orderReceipt(o order) receipt {
 // TakeFeed takes in a feed of orders: one that is newer than the last, is not
 // stale, and holds all that is known of the authority.
 func (s *Service) TakeFeed(ctx context.Context, raw []byte) (Taken, error) {
+	return s.takeFeed(ctx, raw, false)
+}
+
+func (s *Service) takeFeed(ctx context.Context, raw []byte, byHand bool) (Taken, error) {
 	sealed, f, err := verify.Feed(raw, s.trust.Load().authorities())
 	if err != nil {
 		return Taken{}, err
@@ -165,7 +169,10 @@ func (s *Service) TakeFeed(ctx context.Context, raw []byte) (Taken, error) {
 			return nil, nil, fmt.Errorf("keep feed: %w", err)
 		}
 		heard, again, err := dropStop(ctx, tx, silent(f.Authority), "the authority of "+f.Jurisdiction+" is heard again: "+fmt.Sprintf("feed %d", f.Number))
-		return append(receipts, heard...), append(targets, again...), err
+		if receipts = append(receipts, heard...); byHand && len(receipts) == 0 {
+			receipts = append(receipts, adminReceipt(AdminAct{Act: ActFeedTaken, About: fmt.Sprintf("feed %d of the authority of %s", f.Number, f.Jurisdiction), Digests: map[string]string{"feed": out.Digest}}))
+		}
+		return receipts, append(targets, again...), err
 	})
 	return out, err
 }
@@ -246,6 +253,17 @@ func (s *Service) silence(ctx context.Context, tx *store.Tx, t *trust, m corrido
 // Take takes in whatever an authority has signed: an order, a feed, or the
 // answer to a request for an approval.
 func (s *Service) Take(ctx context.Context, raw []byte) (Taken, error) {
+	return s.take(ctx, raw, false)
+}
+
+// TakeByHand is Take for what the administrator brings: also a feed that holds
+// no new order leaves a receipt then. One that the node fetches, or that
+// anybody pushes to it, would fill the log.
+func (s *Service) TakeByHand(ctx context.Context, raw []byte) (Taken, error) {
+	return s.take(ctx, raw, true)
+}
+
+func (s *Service) take(ctx context.Context, raw []byte, byHand bool) (Taken, error) {
 	var head struct {
 		Body struct {
 			Type string `json:"type"`
@@ -256,7 +274,7 @@ func (s *Service) Take(ctx context.Context, raw []byte) (Taken, error) {
 	}
 	switch head.Body.Type {
 	case corridor.TypeFeed:
-		return s.TakeFeed(ctx, raw)
+		return s.takeFeed(ctx, raw, byHand)
 	case corridor.TypeApproval:
 		return s.TakeApproval(ctx, raw)
 	}

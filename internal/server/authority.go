@@ -38,4 +38,7 @@ func (s *server) pushedOrder(q *request) (any, error) {
 // lookAtKeys lets the node write down what a command has changed about its keys.
 func (s *server) lookAtKeys(q *request) (any, error) { return called(s.x.LookAtKeys(q.ctx)) }
 
+// lookAtSettings does the same for the files of its directory.
+func (s *server) lookAtSettings(q *request) (any, error) { return called(s.x.LookAtSettings(q.ctx)) }
+
 func (s *server) about(*request) (any, error) { return s.x.About(), nil }

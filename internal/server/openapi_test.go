@@ -119,7 +119,7 @@ func components() map[string]any {
 		"Agent": catalog.Agent{}, "Found": catalog.Found{}, "FoundPage": server.FoundPage{}, "Sources": catalog.Sources{}, "Metadata": catalog.Metadata{}, "Period": catalog.Period{}, "Published": exchange.Published{}, "Withdrawn": exchange.Withdrawn{},
 		"Wallet": dcp.Contents{}, "CredentialHeld": dcp.Held{}, "CredentialAsked": dcp.Asked{}, "CredentialOffered": dcp.Offered{}, "CredentialObject": dcp.Object{}, "CredentialIssued": dcp.IssuedCredential{}, "CredentialRequest": server.CredentialRequest{},
 		"AdoptedCompact": exchange.AdoptedCompact{}, "Opened": corridor.Opened{}, "Taken": exchange.Taken{}, "TrustStatus": exchange.TrustStatus{}, "FeedState": exchange.FeedState{}, "InEffect": exchange.InEffect{}, "Target": corridor.Target{},
-		"KeysSeen": exchange.KeysSeen{}, "KeyInUse": exchange.KeyInUse{}, "QuotedAnswer": corridor.QuotedAnswer{}, "Condition": corridor.Condition{}, "ApprovalAsked": exchange.ApprovalAsked{}, "OfficerApproval": exchange.OfficerApproval{},
+		"KeysSeen": exchange.KeysSeen{}, "SettingsSeen": exchange.SettingsSeen{}, "KeyInUse": exchange.KeyInUse{}, "QuotedAnswer": corridor.QuotedAnswer{}, "Condition": corridor.Condition{}, "ApprovalAsked": exchange.ApprovalAsked{}, "OfficerApproval": exchange.OfficerApproval{},
 		"Validation": corridor.Validation{}, "SignedValidation": corridor.SignedValidation{}, "Waiting": exchange.Waiting{}, "Stall": exchange.Stall{}, "Problem": server.Problem{}, "Because": server.Because{},
 	}
 }
@@ -494,6 +494,7 @@ func TestAnswersAreWhatTheDocumentDescribes(t *testing.T) {
 	a.must(404, cn, "POST", "/api/credentials/issued/urn:uuid:none/revoke", `{"reason":"left"}`, "")
 	// What authorities sign.
 	a.must(200, cn, "POST", "/api/keys/look", "", "")
+	a.must(200, cn, "POST", "/api/settings/look", "", "")
 	// Data that an authority alone lets go: asked for, not for an officer to sign.
 	a.must(201, cn, "POST", "/api/datasets", `{"id":"grid","source":"`+file+`","format":"csv","facts":{"data_classes":["govt_restricted"],"subjects_in_file":0,"deid":"none"}}`, "")
 	a.must(202, kz, "POST", "/api/negotiations", `{"provider":"`+cn.did+`","dataset":"grid","purpose":"research","facts":{"ai_role":"none"}}`, "pid")

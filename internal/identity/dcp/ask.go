@@ -69,7 +69,7 @@ func (w *Wallet) Ask(ctx context.Context, issuer string, types []string, profile
 		r.Credentials = append(r.Credentials, reference{ID: o.ID})
 	}
 	a := Asked{PID: r.HolderPID, Issuer: issuer, Types: types, At: w.cfg.Now().Unix(), Status: Received}
-	if err := w.Expect(ctx, a); err != nil {
+	if err := w.expect(ctx, a, w.cfg.Asked); err != nil {
 		return Asked{}, err
 	}
 	a.Place, err = w.sendRequest(ctx, issuer, base, r)
@@ -81,13 +81,18 @@ func (w *Wallet) Ask(ctx context.Context, issuer string, types []string, profile
 
 // Expect notes a request that is made, or was made by other means: what comes
 // under its pid from its issuer is taken in.
-func (w *Wallet) Expect(ctx context.Context, a Asked) error {
+func (w *Wallet) Expect(ctx context.Context, a Asked) error { return w.expect(ctx, a, nil) }
+
+func (w *Wallet) expect(ctx context.Context, a Asked, told func(context.Context, *store.Tx, Asked) error) error {
 	types, err := encode(a.Types)
 	if err != nil {
 		return err
 	}
 	err = w.cfg.DB.Write(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO dcp_asked (pid, issuer, types, at, status, reason, place) VALUES (?, ?, ?, ?, ?, '', '')`, a.PID, a.Issuer, string(types), w.cfg.Now().Unix(), Received)
+		if err == nil && told != nil {
+			err = told(ctx, tx, a)
+		}
 		return err
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package dcp
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"corridor"
 	"corridor/internal/identity"
+	"corridor/internal/store"
 )
 
 var profiles = []Profile{VC20, VC11}
@@ -54,6 +56,49 @@ func TestWhatIsRevokedLetsNobodyIn(t *testing.T) {
 			_, err = w.authority.issuer.Revoke(context.Background(), "urn:uuid:none", "")
 			wants(t, err, corridor.NotFound, "was issued here")
 		})
+	}
+}
+
+// What an operator asks for and takes back is told in the transaction that does
+// it, once; where it cannot be written down it does not happen.
+func TestWhatTheOperatorDoesWithCredentialsIsTold(t *testing.T) {
+	w, ctx := newWorld(t, VC20), context.Background()
+	var told []string
+	full := errors.New("the log is full")
+	broken := full
+	w.holder.wallet.cfg.Asked = func(_ context.Context, _ *store.Tx, a Asked) error {
+		told = append(told, "asked "+a.Issuer)
+		return broken
+	}
+	w.authority.issuer.cfg.Revoked = func(_ context.Context, _ *store.Tx, c IssuedCredential) error {
+		told = append(told, "revoked of "+c.Holder)
+		return broken
+	}
+	if _, err := w.holder.wallet.Ask(ctx, w.authority.did, []string{"MembershipCredential"}, VC20); !errors.Is(err, full) {
+		t.Fatal(err)
+	}
+	if c, err := w.holder.wallet.Contents(ctx); err != nil || len(c.Asked) != 0 {
+		t.Fatalf("%v %+v", err, c)
+	}
+	broken = nil
+	w.admit(t)
+	list, err := w.authority.issuer.Issued(ctx, w.holder.did)
+	must(t, err)
+	broken = full
+	if _, err := w.authority.issuer.Revoke(ctx, list[0].ID, "left"); !errors.Is(err, full) {
+		t.Fatal(err)
+	}
+	if list, err = w.authority.issuer.Issued(ctx, w.holder.did); err != nil || list[0].Revoked != 0 {
+		t.Fatalf("%v %+v", err, list)
+	}
+	broken = nil
+	for range 2 {
+		_, err = w.authority.issuer.Revoke(ctx, list[0].ID, "left")
+		must(t, err)
+	}
+	want := []string{"asked " + w.authority.did, "asked " + w.authority.did, "revoked of " + w.holder.did, "revoked of " + w.holder.did} // one of each in vain
+	if !slices.Equal(told, want) {
+		t.Errorf("%q, not %q", told, want)
 	}
 }
 

@@ -29,6 +29,9 @@ type IssuerConfig struct {
 	Grants   Grants // nil: those of the rules
 	Log      *slog.Logger
 	Now      func() time.Time
+	// Revoked is told that the operator takes a credential back, in the
+	// transaction that does it. Nil: nobody is.
+	Revoked func(ctx context.Context, tx *store.Tx, c IssuedCredential) error
 }
 
 // Issuer is the issuer service of an authority's node: it takes requests, signs
@@ -42,7 +45,7 @@ type Issuer struct {
 // NewIssuer makes an issuer service.
 func NewIssuer(cfg IssuerConfig) (*Issuer, error) {
 	if cfg.DID == "" || cfg.Base == "" || cfg.Lists == "" || cfg.DB == nil || cfg.Signer == nil || cfg.Tokens == nil || cfg.Resolver == nil || cfg.HTTP == nil || cfg.Rules == nil {
-		return nil, corridor.E(corridor.Internal, "an issuer service needs all but Grants, Log and Now")
+		return nil, corridor.E(corridor.Internal, "an issuer service needs all but Grants, Log, Now and Revoked")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -211,11 +214,19 @@ func (i *Issuer) Issued(ctx context.Context, holder string) ([]IssuedCredential,
 func (i *Issuer) Revoke(ctx context.Context, id, reason string) (IssuedCredential, error) {
 	var c IssuedCredential
 	err := i.cfg.DB.Write(ctx, func(tx *store.Tx) error {
-		if _, err := tx.Exec(ctx, `UPDATE dcp_issued SET revoked = ?, reason = ? WHERE id = ? AND revoked = 0`, i.cfg.Now().Unix(), clip(reason), id); err != nil {
+		done, err := tx.Exec(ctx, `UPDATE dcp_issued SET revoked = ?, reason = ? WHERE id = ? AND revoked = 0`, i.cfg.Now().Unix(), clip(reason), id)
+		if err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, `SELECT id, holder, type, profile, at, until, revoked, reason FROM dcp_issued WHERE id = ?`, id).
+		err = tx.QueryRow(ctx, `SELECT id, holder, type, profile, at, until, revoked, reason FROM dcp_issued WHERE id = ?`, id).
 			Scan(&c.ID, &c.Holder, &c.Type, &c.Profile, &c.At, &c.Until, &c.Revoked, &c.Reason)
+		if err != nil || i.cfg.Revoked == nil {
+			return err
+		}
+		if n, err := done.RowsAffected(); err != nil || n == 0 { // it was revoked before
+			return err
+		}
+		return i.cfg.Revoked(ctx, tx, c)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, &corridor.Error{Kind: corridor.NotFound, Msg: fmt.Sprintf("no credential %q was issued here", clip(id)), Fix: "see corridor credentials issued"}

@@ -43,6 +43,9 @@ type WalletConfig struct {
 	Checker  *Checker
 	HTTP     *http.Client
 	Now      func() time.Time
+	// Asked is told that the operator asks an issuer for credentials, in the
+	// transaction that notes it. Nil: nobody is.
+	Asked func(ctx context.Context, tx *store.Tx, a Asked) error
 }
 
 // Wallet is the node's credential service: it takes in the credentials that
