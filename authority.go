@@ -160,6 +160,23 @@ type Compact struct {
 	// Witnesses is the digest of the witness policy that all nodes use. Empty:
 	// any.
 	Witnesses string `json:"witnesses,omitempty"`
+	// Liveness is the grade that the log of whoever lets data go must have
+	// reached before: LivenessCosigned, or empty, which is LivenessLogged.
+	Liveness string `json:"liveness,omitempty"`
+}
+
+// The grades of liveness: what a log must have of a transfer before data moves.
+const (
+	LivenessLogged   = "logged"   // a checkpoint that the log itself has signed: at once
+	LivenessCosigned = "cosigned" // one that the witnesses have cosigned, as their policy wants
+)
+
+// CheckLiveness refuses a word that is no grade. Empty is LivenessLogged.
+func CheckLiveness(where, grade string) error {
+	if grade != "" && grade != LivenessLogged && grade != LivenessCosigned {
+		return badField(where, "%q is neither %s nor %s", clipped(grade), LivenessLogged, LivenessCosigned)
+	}
+	return nil
 }
 
 // What becomes of a decision made with other packs.
@@ -228,7 +245,10 @@ func (c *Compact) Check() error {
 	if c.Witnesses != "" && !isDigest(c.Witnesses) {
 		return badField("compact.witnesses", "%q is not a digest", clipped(c.Witnesses))
 	}
-	return nil
+	if c.Liveness == LivenessCosigned && c.Witnesses == "" {
+		return badField("compact.liveness", "%s is wanted, and no witness policy is named", LivenessCosigned)
+	}
+	return CheckLiveness("compact.liveness", c.Liveness)
 }
 
 func (c *Compact) checkOpens(countries map[string]bool) error {

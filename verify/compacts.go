@@ -172,6 +172,9 @@ func (c *checker) compactOpens(id, name string, p pact) {
 		}
 		c.rep.expect(id+".witnesses", "The witnesses are those that it wants: "+name, err, p.Witnesses, "the members agreed on who watches the logs", "")
 	}
+	if p.Liveness == corridor.LivenessCosigned {
+		c.rep.note(id+".liveness", "Data went when the witnesses had cosigned the start: "+name, "it wants that, and proofs show the cosignatures of today: each node has waited for its own", "ask the witnesses for what they had cosigned by then")
+	}
 	if len(p.Credentials) > 0 {
 		c.rep.note(id+".admitted", "Both parties were admitted by their authorities: "+name, "it wants that, and the admissions are not in a bundle: each node has checked them", "ask the authorities, or look into their feeds")
 	}

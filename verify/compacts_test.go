@@ -19,6 +19,7 @@ type ruled struct {
 	stop, lift     corridor.Order
 	stopper        *party // signs stop
 	lifter         *party // signs lift
+	begin          func(*scene)
 	agree          func(*corridor.Agreement)
 	facts          string // the opened flow
 	tell           func(*story)
@@ -71,6 +72,9 @@ func quoting(kind, at string, digests map[string]string) corridor.Receipt {
 func (r *ruled) bytes(t testing.TB) []byte {
 	t.Helper()
 	s := newScene(t)
+	if r.begin != nil {
+		r.begin(s)
+	}
 	compact := sealedBy(t, r.compact, r.signers...)
 	stop, lift := sealedBy(t, r.stop, r.stopper), sealedBy(t, r.lift, r.lifter)
 	salt, flow := []byte("salt"), []byte(`{"date":"2026-11-24","destination":"KZ","facts":`+r.facts+`,"origin":"CN"}`)
@@ -299,6 +303,11 @@ func TestABundleHoldsWhateverLawfullyEndsAnOrder(t *testing.T) {
 		}, "order[0].kept"},
 		{"an order about a class that the data had later", func(r *ruled) { r.stop.Target = corridor.Target{Class: "health"} }, "order[0].flow"},
 		{"classes that are not shown", func(r *ruled) { r.facts = `{}` }, "compact[0].classes"},
+		{"witnesses that are waited for", func(r *ruled) {
+			r.begin = func(s *scene) {
+				r.compact.Liveness, r.compact.Witnesses = corridor.LivenessCosigned, corridor.Digest([]byte(s.policy))
+			}
+		}, "compact[0].liveness"},
 		{"admissions that are wanted", func(r *ruled) { r.compact.Credentials = []string{corridor.TypeAdmission} }, "compact[0].admitted"},
 		{"another edition that the agreement flags", func(r *ruled) {
 			r.compact.Packs["cn"], r.compact.OtherPacks = corridor.Digest(nil), corridor.PacksFlag

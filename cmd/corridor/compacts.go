@@ -30,6 +30,7 @@ type compactDraftCmd struct {
 	Pack       map[string]string `placeholder:"PACK=DIGEST" help:"Rule pack that decisions must be made with, by its digest (corridor packs list)."`
 	FlagPacks  bool              `help:"A decision made with another pack is noted in the agreement instead of refused."`
 	Witnesses  string            `placeholder:"FILE" type:"path" help:"Witness policy that all nodes use."`
+	Liveness   string            `help:"What a log must have of a transfer before data goes: logged (its own signature, at once), or cosigned (by the witnesses of that policy). Default: logged."`
 	From       string            `placeholder:"YYYY-MM-DD" help:"First day. Default: at once."`
 	Until      string            `required:"" placeholder:"YYYY-MM-DD" help:"First day on which it is no longer in force."`
 	Out        string            `required:"" type:"path" placeholder:"FILE" help:"File for the draft. It must not exist."`
@@ -47,7 +48,7 @@ What is not opened is closed. No member stands above another: each signs with it
 func (c compactDraftCmd) Run(a *app) error {
 	now := time.Now()
 	body := corridor.Compact{Type: corridor.TypeCompact, ID: c.ID, Version: c.Version, Title: c.Title, Issued: corridor.Moment(now), ValidFrom: corridor.Moment(now),
-		Credentials: append([]string{}, c.Credential...), Packs: map[string]string{}, OtherPacks: corridor.PacksRefuse}
+		Credentials: append([]string{}, c.Credential...), Packs: map[string]string{}, OtherPacks: corridor.PacksRefuse, Liveness: c.Liveness}
 	for pack, digest := range c.Pack {
 		body.Packs[pack] = digest
 	}
@@ -199,6 +200,9 @@ func showCompact(a *app, doc corridor.Sealed, body corridor.Compact) error {
 	}
 	for _, o := range body.Opens {
 		fmt.Fprintf(a.stdout, "  art. %s opens %s to %s for %s\n", o.Article, o.From, o.To, strings.Join(o.Classes, ", "))
+	}
+	if body.Liveness != "" {
+		fmt.Fprintf(a.stdout, "  liveness: %s\n", body.Liveness)
 	}
 	if err := verify.CompactSigned(doc, body); err != nil {
 		fmt.Fprintf(a.stdout, "  it does not bind yet: %v\n", err)

@@ -23,6 +23,7 @@ type peersAddCmd struct {
 	Unflagged    bool   `help:"State that none of the fact recipient_flags applies to it (undesirable, restricted, sanctioned, ...)."`
 	Address      string `help:"Its Dataspace Protocol address, if its DID document does not say." placeholder:"URL"`
 	LogKey       string `help:"Verifier key of its log, as corridor init printed it there." placeholder:"VKEY"`
+	Liveness     string `help:"What this node's log must have of a transfer before data goes to this peer: logged (its own signature, at once), or cosigned (by the witnesses). Default: logged, or what a compact wants."`
 
 	Plain   bool     `help:"It speaks the Dataspace Protocol but is no Corridor: this node decides both sides' law, from what you state here."`
 	Purpose string   `help:"With --plain: what it uses data for, for example trade_logistics."`
@@ -43,7 +44,7 @@ func (c peersAddCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	p := identity.Peer{Participant: corridor.Participant{DID: c.DID, Name: c.Name, Jurisdiction: c.Jurisdiction, Type: c.Type}, Address: c.Address, LogVKey: c.LogKey}
+	p := identity.Peer{Participant: corridor.Participant{DID: c.DID, Name: c.Name, Jurisdiction: c.Jurisdiction, Type: c.Type}, Address: c.Address, LogVKey: c.LogKey, Liveness: c.Liveness}
 	if c.Unflagged {
 		p.Flags = []string{}
 	}

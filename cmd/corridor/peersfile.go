@@ -141,6 +141,9 @@ func checkPeer(at string, p identity.Peer) error {
 	if err := exchange.CheckSteps(at+", manual", p.Manual); err != nil {
 		return err
 	}
+	if err := corridor.CheckLiveness(at+", liveness", p.Liveness); err != nil {
+		return err
+	}
 	if err := p.CheckPlain(); err != nil {
 		err.Where = at + ", " + err.Where
 		return err
@@ -160,8 +163,9 @@ type peerLine struct {
 	Address      string    `yaml:"address,omitempty"`
 	LogVKey      string    `yaml:"log_vkey,omitempty"`
 
-	Manual []string        `yaml:"manual,omitempty"`
-	Plain  *identity.Plain `yaml:"plain,omitempty"`
+	Manual   []string        `yaml:"manual,omitempty"`
+	Liveness string          `yaml:"liveness,omitempty"`
+	Plain    *identity.Plain `yaml:"plain,omitempty"`
 }
 
 func peersOut(peers []identity.Peer) map[string][]peerLine {
@@ -173,7 +177,7 @@ func peersOut(peers []identity.Peer) map[string][]peerLine {
 	}
 	var lines []peerLine
 	for _, p := range peers {
-		lines = append(lines, peerLine{p.DID, p.Name, p.Jurisdiction, p.Type, stated(p.Traits), stated(p.Flags), p.Address, p.LogVKey, p.Manual, p.Plain})
+		lines = append(lines, peerLine{p.DID, p.Name, p.Jurisdiction, p.Type, stated(p.Traits), stated(p.Flags), p.Address, p.LogVKey, p.Manual, p.Liveness, p.Plain})
 	}
 	return map[string][]peerLine{"peers": lines}
 }

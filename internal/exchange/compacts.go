@@ -18,7 +18,8 @@ type AdoptedCompact struct {
 	Digest     string            `json:"digest"`
 	Members    []string          `json:"members"` // jurisdictions
 	Opens      []corridor.Opened `json:"opens"`
-	Packs      map[string]string `json:"packs"` // digests of the rule packs that it names, by pack
+	Packs      map[string]string `json:"packs"`              // digests of the rule packs that it names, by pack
+	Liveness   string            `json:"liveness,omitempty"` // what a log must have of a transfer before data goes
 	ValidFrom  string            `json:"valid_from"`
 	ValidUntil string            `json:"valid_until"`
 	InForce    bool              `json:"in_force"`
@@ -166,7 +167,7 @@ func (s *Service) Compacts() []AdoptedCompact {
 }
 
 func (s *Service) adoptedCompact(c compact) AdoptedCompact {
-	out := AdoptedCompact{ID: c.ID, Version: c.Version, Title: c.Title, Digest: c.digest, Members: []string{}, Opens: c.Opens, Packs: c.Packs, ValidFrom: c.ValidFrom, ValidUntil: c.ValidUntil, InForce: true}
+	out := AdoptedCompact{ID: c.ID, Version: c.Version, Title: c.Title, Digest: c.digest, Members: []string{}, Opens: c.Opens, Packs: c.Packs, Liveness: c.Liveness, ValidFrom: c.ValidFrom, ValidUntil: c.ValidUntil, InForce: true}
 	for _, m := range c.Members {
 		out.Members = append(out.Members, m.Jurisdiction)
 	}

@@ -229,6 +229,7 @@ type Service struct {
 	bodies       recent[corridor.Agreement] // of agreements whose transfers run
 
 	run      runs
+	unseen   unwitnessed
 	reviews  *alarm        // days of review of agreements
 	clocks   *alarm        // days after the last ones of tasks
 	terms    chan struct{} // a copy has a term

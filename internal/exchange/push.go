@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -72,11 +73,16 @@ func (s *Service) push(ctx context.Context, t *Transfer) error {
 	defer cancel()
 	r, err := plane.Push(wait, s, plane.PushRequest{Transfer: t.PID, URL: sink.URL, Method: sink.Method, Header: sink.Header, Client: s.cfg.Streams, Attempts: maxAttempts, Chance: s.cfg.Chance,
 		Grant: func(ctx context.Context) (plane.Grant, error) {
-			now, err := s.TransferByPID(ctx, t.PID)
-			if err != nil {
-				return plane.Grant{}, err
+			for {
+				now, err := s.TransferByPID(ctx, t.PID)
+				if err != nil {
+					return plane.Grant{}, err
+				}
+				g, err := s.grant(ctx, &now)
+				if !errors.Is(err, errUnwitnessed) || ctx.Err() != nil { // nobody comes again for what is pushed
+					return g, err
+				}
 			}
-			return s.grant(ctx, &now)
 		}})
 	if err != nil {
 		return err

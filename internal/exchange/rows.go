@@ -269,6 +269,7 @@ func (s *Service) TransferByPID(ctx context.Context, pid string) (Transfer, erro
 	if n, live := s.run.progress(pid); live && err == nil {
 		t.Bytes = n
 	}
+	s.showUnseen(&t)
 	return t, err
 }
 
@@ -335,6 +336,9 @@ func (s *Service) Transfers(ctx context.Context, p Page) (page []Transfer, next 
 	})
 	if err == nil {
 		err = s.retriesOf(ctx, nil, page)
+	}
+	for i := range page {
+		s.showUnseen(&page[i])
 	}
 	return page, next, err
 }

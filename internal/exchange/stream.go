@@ -95,6 +95,9 @@ func (s *Service) grant(ctx context.Context, t *Transfer) (plane.Grant, error) {
 	if err := s.mayFlow(ctx, t); err != nil {
 		return g, err
 	}
+	if err := s.witnessed(ctx, t, d); err != nil {
+		return g, err
+	}
 	body, err := s.signedBody(&a)
 	if err != nil {
 		return g, err

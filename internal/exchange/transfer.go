@@ -198,6 +198,9 @@ func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a 
 		return refused, nil
 	}
 	st.under = digestOfCompact(passage.Compact)
+	if _, err := s.cosignedFor(ctx, peer.DID, passage); err != nil {
+		return err, nil
+	}
 	terms, err := readTerms(n.Offer.Policy)
 	if err != nil {
 		return err, nil
@@ -480,6 +483,7 @@ func (s *Service) stopped(t *Transfer, kind string, st *step) {
 func (s *Service) cut(pid, why string) {
 	s.run.stop(pid)
 	s.plane.Stop(pid, why)
+	s.unseen.done(pid)
 }
 
 // Suspend stops a transfer for the time being, from this side.

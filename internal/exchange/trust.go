@@ -116,6 +116,7 @@ type Passage struct {
 	Compact *corridor.CompactRef // nil: the law alone decides
 	packs   map[string]string    // that the compact wants
 	other   string               // what happens to other packs
+	live    string               // the grade of liveness that it wants
 }
 
 // permits says under which compact a crossing may take place at a time, or why
@@ -131,7 +132,7 @@ func (t *trust) permits(x corridor.Crossing, at time.Time, witnesses string, req
 		}
 		article, err := t.opens(c, x, at, witnesses)
 		if err == nil {
-			return Passage{Compact: &corridor.CompactRef{ID: c.ID, Version: c.Version, Digest: c.digest, Article: article}, packs: c.Packs, other: c.OtherPacks}, nil
+			return Passage{Compact: &corridor.CompactRef{ID: c.ID, Version: c.Version, Digest: c.digest, Article: article}, packs: c.Packs, other: c.OtherPacks, live: c.Liveness}, nil
 		}
 		refused = orElse(refused, err)
 	}

@@ -58,6 +58,7 @@ type node struct {
 	confirm        time.Duration // in which an arrival is confirmed; 0: the default
 	verifies       []string      // suites of peers' signatures; nil: all
 	trust          string        // suite of its trust service; empty: none
+	policy         []byte        // of witnesses; nil: none, and no witness is asked
 
 	keys *identity.Keys
 	ring *identity.Ring
@@ -145,8 +146,18 @@ func (n *node) open() (err error) {
 	run, cancel := context.WithCancel(ctx)
 	ran := make(chan error, 1)
 	go func() { ran <- n.x.Run(run) }()
+	watched := make(chan error, 1)
+	go func() {
+		if n.policy != nil {
+			watched <- n.log.RunWitnesses(run)
+		}
+		close(watched)
+	}()
 	undo = append(undo, func() {
 		cancel()
+		if err := <-watched; err != nil {
+			n.t.Errorf("%s: witnesses: %v", n.name, err)
+		}
 		if err := <-ran; err != nil {
 			n.t.Errorf("%s: run: %v", n.name, err)
 		}
@@ -179,7 +190,7 @@ func (n *node) wire(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.log, err = ledger.Open(ctx, n.db, ledger.Config{Origin: origin, Signer: signer, VKey: vkey, Issuer: n.who.DID, Now: n.logNow}); err != nil {
+	if n.log, err = ledger.Open(ctx, n.db, ledger.Config{Origin: origin, Signer: signer, VKey: vkey, Issuer: n.who.DID, Policy: n.policy, Now: n.logNow}); err != nil {
 		return nil, err
 	}
 	n.http = identity.GuardedClient(n.private)
@@ -213,7 +224,7 @@ func (n *node) wire(ctx context.Context) (http.Handler, error) {
 	n.x, err = exchange.New(exchange.Config{
 		Self: n.who, Keys: keys, Settings: n.settings, Base: n.base(), DataBase: n.url() + "/data", Inbox: filepath.Join(n.dir, "inbox"), Temp: n.dir,
 		DB: n.db, Ledger: n.log, Law: lib, Signer: n.keys.National, Verifies: n.verifies, Trust: n.keys.Trust, TrustName: "Trust service of " + n.name, Directory: n.peers, Resolver: resolver, Credentials: n.credentials, AskEvery: 20 * time.Millisecond, Token: tokens.Issue, UseToken: useToken,
-		HTTP: n.http, Streams: identity.Guard{AllowPrivate: n.private}.Client(), Guard: identity.Guard{AllowPrivate: n.private}.Check, CountKeys: filepath.Join(n.dir, "keys"), StreamKey: []byte("0123456789abcdef0123456789abcdef" + n.name), Manual: n.manual, RequireCompact: n.requireCompact, Retry: n.retry, TokenLife: n.life, ConfirmWithin: n.confirm, Now: n.now, Log: logger(n),
+		HTTP: n.http, Streams: identity.Guard{AllowPrivate: n.private}.Client(), Guard: identity.Guard{AllowPrivate: n.private}.Check, CountKeys: filepath.Join(n.dir, "keys"), StreamKey: []byte("0123456789abcdef0123456789abcdef" + n.name), Manual: n.manual, RequireCompact: n.requireCompact, Policy: n.policy, Retry: n.retry, TokenLife: n.life, ConfirmWithin: n.confirm, Now: n.now, Log: logger(n),
 	})
 	if err != nil {
 		return nil, err

@@ -22,6 +22,10 @@ type Peer struct {
 	// Manual names the steps that wait for a person in all that is done with
 	// this peer: agree, verify, finalize, start, fetch.
 	Manual []string `json:"manual,omitempty" yaml:"manual,omitempty"`
+	// Liveness is the grade that this node's log must have reached before data
+	// goes to this peer: corridor.LivenessCosigned, or empty. A compact may want
+	// it too; the stricter counts.
+	Liveness string `json:"liveness,omitempty" yaml:"liveness,omitempty"`
 }
 
 // Plain is what the operator states for a peer that speaks the Dataspace
@@ -73,6 +77,9 @@ func (p *Peers) Replace(list []Peer) error {
 }
 
 func checkPeer(where string, p Peer) error {
+	if err := corridor.CheckLiveness(where+".liveness", p.Liveness); err != nil {
+		return err
+	}
 	if _, err := WebURL(p.DID); err != nil {
 		return &corridor.Error{Kind: corridor.Invalid, Where: where + ".did", Msg: "not usable", Err: err}
 	}

@@ -104,6 +104,20 @@ func stopped(origin, witness, why string) error {
 		Fix: "restore the newest database; if it is lost, start a new log under a new origin. If the witness is wrong, remove it from the policy"}
 }
 
+// Witnessed says whether the policy wants any witness.
+func (l *Log) Witnessed() bool { return l.policy.Quorum != "none" }
+
+// LastOf gives the place of the newest entry about a transfer.
+func (l *Log) LastOf(ctx context.Context, transfer string) (index int64, err error) {
+	err = l.db.Read(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(ctx, `SELECT COALESCE(MAX(idx), -1) FROM ledger_entries WHERE transfer = ? AND transfer <> ''`, transfer).Scan(&index)
+	})
+	if err == nil && index < 0 {
+		err = corridor.E(corridor.Internal, "the log has no entry about the transfer %s", transfer)
+	}
+	return index, err
+}
+
 // WaitCosigned waits until a checkpoint that covers the entry satisfies the
 // witness policy.
 func (l *Log) WaitCosigned(ctx context.Context, index int64) error {
