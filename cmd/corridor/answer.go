@@ -49,7 +49,7 @@ func (c answerCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, n)
 	}
-	return printNegotiation(a.stdout, n)
+	return printNegotiation(a, n)
 }
 
 func (c answerCmd) body() (map[string]any, error) {
@@ -150,7 +150,7 @@ func (c offerCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, n)
 	}
-	return printNegotiation(a.stdout, n)
+	return printNegotiation(a, n)
 }
 
 // adoptCmd takes in an agreement that was made elsewhere.

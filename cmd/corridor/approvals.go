@@ -58,6 +58,7 @@ func (c approvalsRequestCmd) Run(a *app) error {
 }
 
 type approvalsShowCmd struct {
+	speech
 	File string `arg:"" type:"path" help:"The request, or the answer."`
 }
 
@@ -95,44 +96,46 @@ func showApproval(a *app, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	word := map[string]string{corridor.AnswerApprove: "approves", corridor.AnswerRefuse: "refuses"}[x.Answer]
-	fmt.Fprintf(a.stdout, "%s\n  %s\n  %s %s (%s)\n  request %s\n  negotiation %s of %s\n", x.Name(), sealed.Digest(), x.Authority, word, x.Jurisdiction, x.Request, x.Negotiation, x.Participant)
+	says := "%s\n  %s\n  %s approves (%s)\n  request %s\n  negotiation %s of %s\n"
+	if x.Answer == corridor.AnswerRefuse {
+		says = "%s\n  %s\n  %s refuses (%s)\n  request %s\n  negotiation %s of %s\n"
+	}
+	fmt.Fprint(a.stdout, a.text(says, a.heard(x.Name()), sealed.Digest(), x.Authority, x.Jurisdiction, x.Request, x.Negotiation, x.Participant))
 	for _, c := range x.Conditions {
 		raw, err := corridor.Canonical(c)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.stdout, "  condition %s\n", raw)
+		fmt.Fprint(a.stdout, a.text("  condition %s\n", raw))
 	}
 	if x.Reason != "" {
-		fmt.Fprintf(a.stdout, "  reason: %s\n", x.Reason)
+		fmt.Fprint(a.stdout, a.text("  reason: %s\n", x.Reason))
 	}
 	if x.ValidUntil != "" {
-		fmt.Fprintf(a.stdout, "  until %s\n", x.ValidUntil)
+		fmt.Fprint(a.stdout, a.text("  until %s\n", x.ValidUntil))
 	}
 	return nil
 }
 
 func showRequest(a *app, digest string, r corridor.ApprovalRequest) error {
-	fmt.Fprintf(a.stdout, "request of %s, %s\n  %s\n  negotiation %s\n  %s (%s) to %s (%s): dataset %s, purpose %s\n", r.Participant, r.Issued, digest, r.Negotiation,
-		r.Exporter.DID, r.Exporter.Jurisdiction, r.Importer.DID, r.Importer.Jurisdiction, r.Dataset, r.Purpose)
+	fmt.Fprint(a.stdout, a.text("request of %s, %s\n  %s\n  negotiation %s\n  %s (%s) to %s (%s): dataset %s, purpose %s\n", r.Participant, r.Issued, digest, r.Negotiation,
+		r.Exporter.DID, r.Exporter.Jurisdiction, r.Importer.DID, r.Importer.Jurisdiction, r.Dataset, r.Purpose))
 	for _, d := range r.Demands {
-		who := "the authority of " + r.Jurisdiction
+		who := a.text("the authority of %s", r.Jurisdiction)
 		if d.By == corridor.ByFirm {
-			who = "the firm"
+			who = a.text("the firm")
 		}
 		var at []string
 		for _, c := range d.Articles {
-			at = append(at, orText(c.Title.EN, c.Instrument)+", art. "+c.Article)
+			at = append(at, a.text("%s, art. %s", orText(c.Title.In(a.lang), c.Instrument), c.Article))
 		}
-		fmt.Fprintf(a.stdout, "  %s: by %s\n    %s\n    duties: %s\n", d.Rule, who, strings.Join(at, "; "), orText(strings.Join(d.Duties, ", "), "none"))
+		fmt.Fprint(a.stdout, a.text("  %s: by %s\n    %s\n    duties: %s\n", d.Rule, who, strings.Join(at, "; "), orText(strings.Join(d.Duties, ", "), a.text("none"))))
 	}
 	facts, err := corridor.Canonical(r.Flow.Facts)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "  facts %s\n", facts)
-	return err
+	return a.print("  facts %s\n", facts)
 }
 
 func orText(s, other string) string {
@@ -200,8 +203,7 @@ func (c approvalsAcceptCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, got)
 	}
-	_, err := fmt.Fprintf(a.stdout, "taken: approval of %s for negotiation %s\n  %s\n", got.Authority, got.Negotiation, got.Digest)
-	return err
+	return a.print("taken: approval of %s for negotiation %s\n  %s\n", got.Authority, got.Negotiation, got.Digest)
 }
 
 // terms reads the end and the conditions of an approval.

@@ -73,5 +73,5 @@ func (c rejectCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, n)
 	}
-	return printNegotiation(a.stdout, n)
+	return printNegotiation(a, n)
 }

@@ -51,6 +51,7 @@ func (d authorityDir) orderFile(number int64) string {
 }
 
 type authorityInitCmd struct {
+	speech
 	Dir          string        `required:"" type:"path" help:"Directory of the authority. It must not hold one yet."`
 	DID          string        `required:"" name:"did" help:"Its DID." placeholder:"did:web:HOST"`
 	Jurisdiction string        `required:"" help:"The country that it speaks for (two letters)." placeholder:"CC"`
@@ -101,8 +102,7 @@ func (c authorityInitCmd) Run(a *app) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s\n  the authority of %s, signs with %s\n  key %s\n  entry for compacts: %s\n", c.DID, c.Jurisdiction, c.Suite, anchor.ID, filepath.Join(c.Dir, "entry.json"))
-	return err
+	return a.print("%s\n  the authority of %s, signs with %s\n  key %s\n  entry for compacts: %s\n", c.DID, c.Jurisdiction, c.Suite, anchor.ID, filepath.Join(c.Dir, "entry.json"))
 }
 
 // openAuthority reads the directory of an authority. The key that is there must

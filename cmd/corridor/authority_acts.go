@@ -19,6 +19,7 @@ import (
 
 // inAuthority names the directory of the authority that acts.
 type inAuthority struct {
+	speech
 	Dir string `required:"" type:"path" help:"Directory of the authority." env:"CORRIDOR_AUTHORITY"`
 }
 
@@ -62,8 +63,7 @@ func (c authorityAdmitCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "%d: %s (%s) is admitted until %s\n  in the feed: %s\n", number, c.Participant, d.entry.Jurisdiction, c.Until, d.feedFile())
-	return err
+	return a.print("%d: %s (%s) is admitted until %s\n  in the feed: %s\n", number, c.Participant, d.entry.Jurisdiction, c.Until, d.feedFile())
 }
 
 type authorityRevokeCmd struct {
@@ -167,16 +167,26 @@ func (c inAuthority) order(a *app, b because, o corridor.Order) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "order %d (%s): %s\n  %s\n  in the feed: %s\n", number, b.Reference, o.Act, d.orderFile(number), d.feedFile())
-	var failed []error
+	failed := []error{a.print(orderSigned(o.Act), number, b.Reference, d.orderFile(number), d.feedFile())}
 	for _, node := range b.Push {
 		err := push(a.ctx, node, raw)
 		if err == nil {
-			_, err = fmt.Fprintf(a.stdout, "  in effect at %s\n", node)
+			err = a.print("  in effect at %s\n", node)
 		}
 		failed = append(failed, err)
 	}
 	return errors.Join(failed...)
+}
+
+// orderSigned is what is said of a new order.
+func orderSigned(act string) string {
+	switch act {
+	case corridor.OrderLift:
+		return "order %d (%s): lift\n  %s\n  in the feed: %s\n"
+	case corridor.OrderRevoke:
+		return "order %d (%s): revoke\n  %s\n  in the feed: %s\n"
+	}
+	return "order %d (%s): suspend\n  %s\n  in the feed: %s\n"
 }
 
 // maxPushAnswer bounds what is read of a node's answer to a push.
@@ -238,8 +248,7 @@ func (c authorityFeedCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.stdout, "%s\n  feed %d, good until %s\n", d.feedFile(), f.Number, f.NextUpdate)
-		return err
+		return a.print("%s\n  feed %d, good until %s\n", d.feedFile(), f.Number, f.NextUpdate)
 	}
 	l, err := new(net.ListenConfig).Listen(a.ctx, "tcp", c.Serve)
 	if err != nil {

@@ -112,7 +112,7 @@ func (c answering) answer(a *app, say corridor.ApprovalAnswer) error {
 	for _, node := range c.Push {
 		err := pushSigned(a.ctx, node, raw, "the answer is signed and stands in "+path)
 		if err == nil {
-			_, err = fmt.Fprintf(a.stdout, "  taken at %s\n", node)
+			err = a.print("  taken at %s\n", node)
 		}
 		failed = append(failed, err)
 	}

@@ -28,7 +28,7 @@ type flowFlags struct {
 	Set     []string `sep:"none" placeholder:"FACT=VALUE" help:"One fact; the value is YAML. May be repeated." complete:"facts"`
 	Assume  string   `placeholder:"PROFILE" help:"Fill what is not given from a named profile; the answer lists what was assumed." complete:"profiles"`
 	Date    string   `placeholder:"YYYY-MM-DD" help:"Day of the transfer. Default: today."`
-	Lang    string   `enum:"en,zh,ru" default:"en" help:"Language of the answer: en, zh or ru."`
+	Lang    string   `enum:"en,zh,ru" default:"en" env:"CORRIDOR_LANG" help:"Language of the answer: en, zh or ru."`
 	JSON    bool     `name:"json" help:"Print one JSON object."`
 	Packs   string   `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`
 }

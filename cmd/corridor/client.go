@@ -21,6 +21,7 @@ import (
 
 // nodeFlags say which running node a client command speaks to.
 type nodeFlags struct {
+	speech
 	Dir   string `default:"." type:"path" help:"Node directory: address and token are read from it." env:"CORRIDOR_DIR"`
 	URL   string `help:"Address of the node's management API, instead of the one in the directory." env:"CORRIDOR_URL" placeholder:"URL"`
 	Token string `help:"File with the management token, instead of the one in the directory." env:"CORRIDOR_TOKEN_FILE" placeholder:"FILE"`

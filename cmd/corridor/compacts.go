@@ -21,6 +21,7 @@ type compactCmd struct {
 }
 
 type compactDraftCmd struct {
+	speech
 	ID         string            `required:"" name:"id" help:"Identifier, the same for all versions."`
 	Version    int64             `default:"1" help:"Number of the version."`
 	Title      string            `required:"" help:"Title."`
@@ -89,8 +90,7 @@ func (c compactDraftCmd) Run(a *app) error {
 	if err := writeWhole(c.Out, raw); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s\n  %s\n  each member signs it: corridor authority compact sign %s --dir DIR\n", c.Out, doc.Digest(), c.Out)
-	return err
+	return a.print("%s\n  %s\n  each member signs it: corridor authority compact sign %s --dir DIR\n", c.Out, doc.Digest(), c.Out)
 }
 
 // parts reads the members and the articles.
@@ -168,6 +168,7 @@ func readCompact(path string) (corridor.Sealed, corridor.Compact, error) {
 }
 
 type compactShowCmd struct {
+	speech
 	File string `arg:"" type:"path" help:"The compact."`
 }
 
@@ -186,30 +187,29 @@ func (c compactShowCmd) Run(a *app) error {
 }
 
 func showCompact(a *app, doc corridor.Sealed, body corridor.Compact) error {
-	fmt.Fprintf(a.stdout, "%s: %s\n  %s\n  in force from %s until %s\n", body.Name(), body.Title, doc.Digest(), body.ValidFrom, body.ValidUntil)
+	fmt.Fprint(a.stdout, a.text("%s: %s\n  %s\n  in force from %s until %s\n", a.heard(body.Name()), body.Title, doc.Digest(), body.ValidFrom, body.ValidUntil))
 	for _, m := range body.Members {
-		state := "not signed yet"
+		state := a.text("not signed yet")
 		for _, sig := range doc.Signatures {
 			for _, anchor := range m.Anchors {
 				if anchor.ID == sig.Key {
-					state = "signed with " + sig.Suite
+					state = a.text("signed with %s", sig.Suite)
 				}
 			}
 		}
 		fmt.Fprintf(a.stdout, "  %s %s (%s): %s\n", m.Jurisdiction, m.Name, m.ID, state)
 	}
 	for _, o := range body.Opens {
-		fmt.Fprintf(a.stdout, "  art. %s opens %s to %s for %s\n", o.Article, o.From, o.To, strings.Join(o.Classes, ", "))
+		fmt.Fprint(a.stdout, a.text("  art. %s opens %s to %s for %s\n", o.Article, o.From, o.To, strings.Join(o.Classes, ", ")))
 	}
 	if body.Liveness != "" {
 		fmt.Fprintf(a.stdout, "  liveness: %s\n", body.Liveness)
 	}
 	if err := verify.CompactSigned(doc, body); err != nil {
-		fmt.Fprintf(a.stdout, "  it does not bind yet: %v\n", err)
+		fmt.Fprint(a.stdout, a.text("  it does not bind yet: %s\n", a.explain(err)))
 		return exit(exitFailed)
 	}
-	_, err := fmt.Fprintln(a.stdout, "  it binds: all members have signed it")
-	return err
+	return a.print("  it binds: all members have signed it\n")
 }
 
 // compactsCmd is what the operator of a node does with compacts.
@@ -242,8 +242,7 @@ func (c compactsAdoptCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, got)
 	}
-	_, err := fmt.Fprintf(a.stdout, "adopted: compact %s, version %d\n  %s\n  members %s\n", got.ID, got.Version, got.Digest, strings.Join(got.Members, ", "))
-	return err
+	return a.print("adopted: compact %s, version %d\n  %s\n  members %s\n", got.ID, got.Version, got.Digest, strings.Join(got.Members, ", "))
 }
 
 // send hands a file to the node as it is.
@@ -280,15 +279,15 @@ func (c compactsListCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, list)
 	}
-	rows := [][]string{{"COMPACT", "VERSION", "MEMBERS", "UNTIL", "STATE"}}
+	rows := [][]string{{a.text("COMPACT"), a.text("VERSION"), a.text("MEMBERS"), a.text("UNTIL"), a.text("STATE")}}
 	for _, k := range list {
-		state := "in force"
+		state := a.text("in force")
 		if !k.InForce {
-			state = k.Why
+			state = a.heard(k.Why)
 		}
 		rows = append(rows, []string{k.ID, fmt.Sprint(k.Version), strings.Join(k.Members, " "), k.ValidUntil, state})
 	}
-	return columns(a.stdout, "none: the law alone decides", rows)
+	return columns(a.stdout, a.text("none: the law alone decides"), rows)
 }
 
 type compactsWithdrawCmd struct {
@@ -314,8 +313,7 @@ func (c compactsWithdrawCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, got)
 	}
-	_, err = fmt.Fprintf(a.stdout, "withdrawn: compact %s, version %d\n", got.ID, got.Version)
-	return err
+	return a.print("withdrawn: compact %s, version %d\n", got.ID, got.Version)
 }
 
 type compactsOrderCmd struct {
@@ -337,10 +335,18 @@ func (c compactsOrderCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, got)
 	}
-	state := "in effect"
-	if !got.New {
-		state = "known already"
+	return a.print(takenSays(got), got.Number, got.Jurisdiction)
+}
+
+// takenSays is what is said of a document that came in of an authority.
+func takenSays(got exchange.Taken) string {
+	says := map[string][2]string{
+		"order":    {"order %d of the authority of %s: known already\n", "order %d of the authority of %s: in effect\n"},
+		"feed":     {"feed %d of the authority of %s: known already\n", "feed %d of the authority of %s: in effect\n"},
+		"approval": {"approval %d of the authority of %s: known already\n", "approval %d of the authority of %s: in effect\n"},
+	}[got.Kind]
+	if got.New {
+		return says[1]
 	}
-	_, err := fmt.Fprintf(a.stdout, "%s %d of the authority of %s: %s\n", got.Kind, got.Number, got.Jurisdiction, state)
-	return err
+	return says[0]
 }

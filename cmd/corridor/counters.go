@@ -15,8 +15,7 @@ import (
 // countersCmd shows the year's counts of people.
 type countersCmd struct {
 	nodeFlags
-	Exact bool   `help:"Count what is far from every threshold, too, instead of estimating it."`
-	Lang  string `enum:"en,zh,ru" default:"en" help:"Language of the answer: en, zh or ru."`
+	Exact bool `help:"Count what is far from every threshold, too, instead of estimating it."`
 }
 
 // Help explains the numbers, with examples.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -44,21 +43,21 @@ func (c credentialsListCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, all)
 	}
-	rows := [][]string{{"HELD", "ISSUER", "UNTIL", "PROFILE"}}
+	rows := [][]string{{a.text("HELD"), a.text("ISSUER"), a.text("UNTIL"), a.text("PROFILE")}}
 	for _, h := range all.Held {
 		rows = append(rows, []string{h.Type, h.Issuer, day(h.Until), string(h.Profile)})
 	}
-	if err := columns(a.stdout, "no credentials are held", rows); err != nil {
+	if err := columns(a.stdout, a.text("no credentials are held"), rows); err != nil {
 		return err
 	}
-	rows = [][]string{{"ASKED FOR", "ISSUER", "STATUS", "WHY"}}
+	rows = [][]string{{a.text("ASKED FOR"), a.text("ISSUER"), a.text("STATUS"), a.text("WHY")}}
 	for _, r := range all.Asked {
-		rows = append(rows, []string{strings.Join(r.Types, ", "), r.Issuer, r.Status, r.Reason})
+		rows = append(rows, []string{strings.Join(r.Types, ", "), r.Issuer, a.text(r.Status), a.heard(r.Reason)})
 	}
-	if err := columns(a.stdout, "nothing was asked for", rows); err != nil {
+	if err := columns(a.stdout, a.text("nothing was asked for"), rows); err != nil {
 		return err
 	}
-	rows = [][]string{{"OFFERED", "ISSUER", "ON"}}
+	rows = [][]string{{a.text("OFFERED"), a.text("ISSUER"), a.text("ON")}}
 	for _, o := range all.Offered {
 		var names []string
 		for _, k := range o.Credentials {
@@ -66,7 +65,7 @@ func (c credentialsListCmd) Run(a *app) error {
 		}
 		rows = append(rows, []string{strings.Join(names, ", "), o.Issuer, day(o.At)})
 	}
-	return columns(a.stdout, "nothing was offered", rows)
+	return columns(a.stdout, a.text("nothing was offered"), rows)
 }
 
 func shown(a, b string) string {
@@ -112,8 +111,7 @@ func (c credentialsRequestCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, asked)
 	}
-	_, err = fmt.Fprintf(a.stdout, "asked %s for %s; it delivers when it has decided\n", asked.Issuer, strings.Join(asked.Types, ", "))
-	return err
+	return a.print("asked %s for %s; it delivers when it has decided\n", asked.Issuer, strings.Join(asked.Types, ", "))
 }
 
 type credentialsIssuedCmd struct {
@@ -141,11 +139,11 @@ func (c credentialsIssuedCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, page.Items)
 	}
-	rows := [][]string{{"CREDENTIAL", "TYPE", "HOLDER", "UNTIL", "REVOKED", "WHY"}}
+	rows := [][]string{{a.text("CREDENTIAL"), a.text("TYPE"), a.text("HOLDER"), a.text("UNTIL"), a.text("REVOKED"), a.text("WHY")}}
 	for _, i := range page.Items {
 		rows = append(rows, []string{i.ID, i.Type, i.Holder, day(i.Until), day(i.Revoked), i.Reason})
 	}
-	return columns(a.stdout, "nothing was issued yet", rows)
+	return columns(a.stdout, a.text("nothing was issued yet"), rows)
 }
 
 type credentialsRevokeCmd struct {
@@ -174,6 +172,5 @@ func (c credentialsRevokeCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, gone)
 	}
-	_, err = fmt.Fprintf(a.stdout, "revoked %s of %s\n", gone.ID, gone.Holder)
-	return err
+	return a.print("revoked %s of %s\n", gone.ID, gone.Holder)
 }

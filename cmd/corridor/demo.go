@@ -20,7 +20,7 @@ type demoCmd struct {
 	JSON  bool   `help:"Print one line of JSON for each step."`
 	Keep  bool   `help:"Leave the nodes serving until Ctrl-C."`
 	Three bool   `help:"Three countries, their authorities and a compact: an approval, a sovereign stop and its lifting." xor:"data"`
-	Lang  string `default:"en" enum:"en,zh,ru" help:"Language: en, zh or ru."`
+	Lang  string `default:"en" enum:"en,zh,ru" env:"CORRIDOR_LANG" help:"Language: en, zh or ru."`
 }
 
 // Help gives examples.

@@ -24,11 +24,11 @@ type evidenceView struct {
 	Reference string `json:"reference"`
 }
 
-func (v evidenceView) state() string {
+func (v evidenceView) state(a *app) string {
 	if v.Lifted != "" {
-		return "lifted " + v.Lifted
+		return a.text("lifted %s", v.Lifted)
 	}
-	return "stopped"
+	return a.text("stopped")
 }
 
 type evidenceListCmd struct{ nodeFlags }
@@ -49,11 +49,11 @@ func (c evidenceListCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, p.Items)
 	}
-	rows := [][]string{{"PEER", "LOG", "FOUND", "CORRIDOR", "REFERENCE"}}
+	rows := [][]string{{a.text("PEER"), a.text("LOG"), a.text("FOUND"), a.text("CORRIDOR"), a.text("REFERENCE")}}
 	for _, v := range p.Items {
-		rows = append(rows, []string{v.DID, v.Origin, v.Found, v.state(), v.Reference})
+		rows = append(rows, []string{v.DID, v.Origin, v.Found, v.state(a), v.Reference})
 	}
-	return columns(a.stdout, "no log of a peer has been found to have two histories", rows)
+	return columns(a.stdout, a.text("no log of a peer has been found to have two histories"), rows)
 }
 
 type evidenceExportCmd struct {
@@ -80,8 +80,7 @@ func (c evidenceExportCmd) Run(a *app) error {
 	if err := writeWhole(c.Out, raw); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s: %d bytes, %s\n", c.Out, len(raw), corridor.Digest(raw))
-	return err
+	return a.print("%s: %d bytes, %s\n", c.Out, len(raw), corridor.Digest(raw))
 }
 
 type evidenceLiftCmd struct {
@@ -110,6 +109,6 @@ func (c evidenceLiftCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, v)
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s: %s\n", v.DID, v.state())
+	_, err = fmt.Fprintf(a.stdout, "%s: %s\n", v.DID, v.state(a))
 	return err
 }

@@ -25,7 +25,6 @@ type findCmd struct {
 	Limit    int      `default:"20" help:"Show at most this many, up to 100."`
 	After    string   `help:"Go on where an earlier answer ended." placeholder:"PLACE"`
 	Refresh  bool     `help:"Have the catalogues read now, and wait up to a minute for them."`
-	Lang     string   `enum:"en,zh,ru" default:"en" help:"Language of the titles and of the answer: en, zh or ru."`
 }
 
 // Help tells what is searched, with examples.

@@ -14,7 +14,6 @@ type impactCmd struct {
 	Pack  string `required:"" placeholder:"NEW" help:"The candidate edition: a directory of packs, or one pack (directory or file)."`
 	Packs string `placeholder:"DIR" help:"The packs that the node decides with now. Default: those built in."`
 	Until string `placeholder:"YYYY-MM-DD" help:"Look at the law up to this day. Default: one year from today."`
-	Lang  string `enum:"en,zh,ru" default:"en" help:"Language of the answer: en, zh or ru."`
 	nodeFlags
 }
 

@@ -16,6 +16,7 @@ type keysCmd struct {
 }
 
 type keysDir struct {
+	speech
 	Dir string `default:"." type:"path" help:"Node directory." env:"CORRIDOR_DIR"`
 }
 
@@ -53,11 +54,11 @@ func (c keysListCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, keys)
 	}
-	rows := [][]string{{"KEY", "STATE", "SUITE", "SIGNS FROM", "PUBLISHED UNTIL", "ID"}}
+	rows := [][]string{{a.text("KEY"), a.text("STATE"), a.text("SUITE"), a.text("SIGNS FROM"), a.text("PUBLISHED UNTIL"), a.text("ID")}}
 	for _, k := range keys {
-		rows = append(rows, []string{k.Name, k.State, k.Suite, when(k.From), when(k.Until), k.ID})
+		rows = append(rows, []string{k.Name, a.text(k.State), k.Suite, when(k.From), when(k.Until), k.ID})
 	}
-	return columns(a.stdout, "all keys of this node are in other programs", rows)
+	return columns(a.stdout, a.text("all keys of this node are in other programs"), rows)
 }
 
 func when(t time.Time) string {
@@ -101,8 +102,7 @@ func (c keysRotateCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, k)
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s is published; it signs from %s on\n", k.ID, when(k.From))
-	return err
+	return a.print("%s is published; it signs from %s on\n", k.ID, when(k.From))
 }
 
 // tell lets a running node write the receipt of a change. One that does not run
@@ -113,7 +113,7 @@ func (k keysDir) tell(a *app) {
 		err = node.post(a.ctx, "/api/keys/look", struct{}{}, nil)
 	}
 	if err != nil {
-		fmt.Fprintf(a.stderr, "the receipt of the change is written when the node starts: %v\n", err)
+		fmt.Fprint(a.stderr, a.text("the receipt of the change is written when the node starts: %s\n", a.explain(err)))
 	}
 }
 
@@ -139,6 +139,5 @@ func (c keysDropCmd) Run(a *app) error {
 		return err
 	}
 	c.tell(a)
-	_, err = fmt.Fprintf(a.stdout, "%s is no longer published\n", c.ID)
-	return err
+	return a.print("%s is no longer published\n", c.ID)
 }

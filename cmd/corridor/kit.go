@@ -22,7 +22,7 @@ type kitCmd struct {
 
 type kitListCmd struct {
 	Only  []string `placeholder:"CC,..." help:"Only kits of these jurisdictions."`
-	Lang  string   `enum:"en,zh,ru" default:"en" help:"Language of the titles: en, zh or ru."`
+	Lang  string   `enum:"en,zh,ru" default:"en" env:"CORRIDOR_LANG" help:"Language of the titles: en, zh or ru."`
 	JSON  bool     `name:"json" help:"Print a JSON array."`
 	Packs string   `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`
 }
@@ -67,7 +67,7 @@ func (c kitListCmd) Run(a *app) error {
 
 type kitShowCmd struct {
 	ID    string `arg:"" help:"A kit's id." complete:"kits"`
-	Lang  string `enum:"en,zh,ru" default:"en" help:"Language of the texts: en, zh or ru."`
+	Lang  string `enum:"en,zh,ru" default:"en" env:"CORRIDOR_LANG" help:"Language of the texts: en, zh or ru."`
 	JSON  bool   `name:"json" help:"Print JSON."`
 	Packs string `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`
 }

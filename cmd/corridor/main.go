@@ -24,6 +24,8 @@ type app struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+	lang   string       // that the person who asked reads: en, zh or ru
+	speaks *interpreter // made when it is needed
 }
 
 // cli is the table of contents: one line per command.
@@ -118,7 +120,19 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "corridor: %v\nSee corridor --help, or corridor COMMAND --help for examples.\n", err)
 		return exitUsage
 	}
+	a.lang = langOf(kctx)
 	return a.report(kctx.Run(a, kctx.Model))
+}
+
+// langOf is the language in which a command is to answer; one that has no flag
+// for it answers in English.
+func langOf(kctx *kong.Context) string {
+	for _, f := range kctx.Flags() {
+		if lang, ok := kctx.FlagValue(f).(string); ok && f.Name == "lang" {
+			return lang
+		}
+	}
+	return "en"
 }
 
 // Exit codes of every command. check adds its own meaning to 3, 4 and 5.
@@ -146,7 +160,7 @@ func (a *app) report(err error) int {
 	if errors.As(err, &code) {
 		return int(code)
 	}
-	fmt.Fprintln(a.stderr, "corridor:", err)
+	fmt.Fprintln(a.stderr, "corridor:", a.explain(err))
 	switch corridor.KindOf(err) {
 	case corridor.Invalid, corridor.Limited: // what is too large is bad input too
 		return exitUsage

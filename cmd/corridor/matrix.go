@@ -23,7 +23,7 @@ type matrixCmd struct {
 	From    []string `placeholder:"CC,..." help:"Only these exporters. Default: every state with a pack."`
 	To      []string `placeholder:"CC,..." help:"Only these importers. Default: every state with a pack."`
 	Date    string   `placeholder:"YYYY-MM-DD" help:"Day of the transfer. Default: today."`
-	Lang    string   `enum:"en,zh,ru" default:"en" help:"Language: en, zh or ru."`
+	Lang    string   `enum:"en,zh,ru" default:"en" env:"CORRIDOR_LANG" help:"Language: en, zh or ru."`
 	JSON    bool     `name:"json" help:"Print one JSON object with the reason behind each cell."`
 	Out     string   `placeholder:"FILE" help:"Write a page (.html) or a picture (.svg) instead."`
 	Packs   string   `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`

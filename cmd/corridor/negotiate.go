@@ -89,14 +89,14 @@ func (p *patience) tell(a *app, pid string, w *waiting, look string) {
 		return
 	}
 	p.said = w.Why
-	fmt.Fprintf(a.stderr, "%s %s\nCtrl-C leaves it going; look with: %s\n", pid, waits(w), look)
+	fmt.Fprint(a.stderr, a.text("%s %s\nCtrl-C leaves it going; look with: %s\n", pid, a.waits(w), look))
 }
 
 // peerPatience is how long a command waits for a peer without a word.
 const peerPatience = 10 * time.Second
 
 func showNegotiation(a *app, asJSON bool, n negotiationView) error {
-	print := func() error { return printNegotiation(a.stdout, n) }
+	print := func() error { return printNegotiation(a, n) }
 	if asJSON {
 		print = func() error { return printJSON(a.stdout, n) }
 	}

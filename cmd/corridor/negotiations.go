@@ -28,13 +28,13 @@ func (c negotiationsCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, items)
 	}
-	rows := [][]string{{"NEGOTIATION", "STATE", "ROLE", "PEER", "DATASET", ""}}
+	rows := [][]string{{a.text("NEGOTIATION"), a.text("STATE"), a.text("ROLE"), a.text("PEER"), a.text("DATASET"), ""}}
 	for _, n := range items {
-		rows = append(rows, []string{n.PID, stateOf(n.State), n.Role, n.Peer, n.Dataset, waits(n.Waiting)})
+		rows = append(rows, []string{n.PID, a.stateOf(n.State), a.text(n.Role), n.Peer, n.Dataset, a.waits(n.Waiting)})
 	}
-	none := "no negotiations yet"
+	none := a.text("no negotiations yet")
 	if c.State != "" {
-		none = "no negotiation is " + c.State
+		none = a.text("no negotiation is %s", c.State)
 	}
 	return columns(a.stdout, none, rows)
 }

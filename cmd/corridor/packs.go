@@ -107,7 +107,7 @@ func oneOf(a, b string) string {
 
 type packsListCmd struct {
 	JSON  bool   `name:"json" help:"Print a JSON array, one object per pack."`
-	Lang  string `enum:"en,zh,ru" default:"en" help:"Language of the titles: en, zh or ru."`
+	Lang  string `enum:"en,zh,ru" default:"en" env:"CORRIDOR_LANG" help:"Language of the titles: en, zh or ru."`
 	Packs string `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`
 }
 
@@ -138,7 +138,7 @@ func (c packsListCmd) Run(a *app) error {
 type packsShowCmd struct {
 	ID    string `arg:"" help:"A pack's id or its jurisdiction." complete:"packs"`
 	Rule  string `placeholder:"RULE" help:"Only this rule."`
-	Lang  string `enum:"en,zh,ru" default:"en" help:"Language of the texts: en, zh or ru."`
+	Lang  string `enum:"en,zh,ru" default:"en" env:"CORRIDOR_LANG" help:"Language of the texts: en, zh or ru."`
 	JSON  bool   `name:"json" help:"Print JSON."`
 	Packs string `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`
 }

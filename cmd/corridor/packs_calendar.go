@@ -14,7 +14,7 @@ type packsCalendarCmd struct {
 	From  string   `placeholder:"YYYY-MM-DD" help:"First day. Default: today, so that only what is coming is listed."`
 	Until string   `placeholder:"YYYY-MM-DD" help:"First day that is no longer listed. Default: no end."`
 	Only  []string `placeholder:"CC,..." help:"Only these jurisdictions or packs."`
-	Lang  string   `enum:"en,zh,ru" default:"en" help:"Language of the texts: en, zh or ru."`
+	Lang  string   `enum:"en,zh,ru" default:"en" env:"CORRIDOR_LANG" help:"Language of the texts: en, zh or ru."`
 	JSON  bool     `name:"json" help:"Print a JSON array, one object per change."`
 	Packs string   `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`
 }

@@ -11,7 +11,7 @@ type packsDiffCmd struct {
 	Only []string `placeholder:"CC,..." help:"Only these jurisdictions or packs."`
 	Date string   `placeholder:"YYYY-MM-DD" help:"Only the law of this day. Default: every day."`
 	Side string   `enum:"export,import,treaty," default:"" help:"Only this side: export, import, or treaty for a pack of treaties."`
-	Lang string   `enum:"en,zh,ru" default:"en" help:"Language of the answer: en, zh or ru."`
+	Lang string   `enum:"en,zh,ru" default:"en" env:"CORRIDOR_LANG" help:"Language of the answer: en, zh or ru."`
 	JSON bool     `name:"json" help:"Print one JSON object, with the exact cover."`
 }
 

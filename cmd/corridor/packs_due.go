@@ -11,7 +11,7 @@ import (
 type packsDueCmd struct {
 	Obligation string `arg:"" help:"The duty, by its id."`
 	From       string `placeholder:"YYYY-MM-DD" help:"Day of the event that starts the clock. Default: today."`
-	Lang       string `enum:"en,zh,ru" default:"en" help:"Language of the answer: en, zh or ru."`
+	Lang       string `enum:"en,zh,ru" default:"en" env:"CORRIDOR_LANG" help:"Language of the answer: en, zh or ru."`
 	JSON       bool   `name:"json" help:"Print one JSON object."`
 	Packs      string `placeholder:"DIR" help:"Use the rule packs of a directory instead of those built in."`
 }

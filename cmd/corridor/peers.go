@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"corridor"
 	"corridor/internal/identity"
 )
@@ -15,6 +13,7 @@ type peersCmd struct {
 }
 
 type peersAddCmd struct {
+	speech
 	Dir          string `default:"." type:"path" help:"Node directory." env:"CORRIDOR_DIR"`
 	DID          string `required:"" name:"did" help:"The participant's DID." placeholder:"did:web:HOST"`
 	Jurisdiction string `required:"" help:"The country whose law applies to it (two letters). You vouch for this." placeholder:"CC"`
@@ -55,8 +54,7 @@ func (c peersAddCmd) Run(a *app) error {
 		return err
 	}
 	a.lookAtSettings(c.Dir)
-	_, err = fmt.Fprintf(a.stdout, "known: %s (%s)\n", c.DID, c.Jurisdiction)
-	return err
+	return a.print("known: %s (%s)\n", c.DID, c.Jurisdiction)
 }
 
 // plain is what the flags state for a peer that is no Corridor.
@@ -72,6 +70,7 @@ func (c peersAddCmd) plain() (*identity.Plain, error) {
 }
 
 type peersListCmd struct {
+	speech
 	Dir  string `default:"." type:"path" help:"Node directory." env:"CORRIDOR_DIR"`
 	JSON bool   `help:"Print JSON."`
 }
@@ -89,13 +88,13 @@ func (c peersListCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, append([]identity.Peer{}, peers...))
 	}
-	rows := [][]string{{"JURISDICTION", "DID", "NAME", "LAW DECIDED BY"}}
+	rows := [][]string{{a.text("JURISDICTION"), "DID", a.text("NAME"), a.text("LAW DECIDED BY")}}
 	for _, p := range peers {
-		who := "each side"
+		who := a.text("each side")
 		if p.Plain != nil {
-			who = "this node (plain peer)"
+			who = a.text("this node (plain peer)")
 		}
 		rows = append(rows, []string{p.Jurisdiction, p.DID, p.Name, who})
 	}
-	return columns(a.stdout, "no peers yet: corridor peers add --did did:web:HOST --jurisdiction CC", rows)
+	return columns(a.stdout, a.text("no peers yet: corridor peers add --did did:web:HOST --jurisdiction CC"), rows)
 }

@@ -203,19 +203,24 @@ func (t *peerTrial) run(ctx context.Context) []trialStep {
 	return list
 }
 
+// padded fills a word up to a width on the screen.
+func padded(s string, width int) string { return s + strings.Repeat(" ", max(width-cells(s), 0)) }
+
 // printTrial prints one step after the other, and how many there were.
 func printTrial(a *app, list []trialStep) error {
-	count := map[string]int{}
+	count, width := map[string]int{}, 11
+	for _, f := range list {
+		width = max(width, cells(a.text(f.Step)))
+	}
 	for _, f := range list {
 		count[f.Result]++
-		fmt.Fprintf(a.stdout, "%-14s  %-11s  %s\n", strings.ReplaceAll(f.Result, "_", " "), f.Step, f.Found)
+		fmt.Fprintf(a.stdout, "%s  %s  %s\n", padded(a.text(strings.ReplaceAll(f.Result, "_", " ")), 14), padded(a.text(f.Step), width), a.heard(f.Found))
 		if f.Result == resultWarning || f.Result == resultFailed {
-			fmt.Fprintf(a.stdout, "%29s  why: %s\n", "", f.Why)
+			fmt.Fprintf(a.stdout, "%*s  %s\n", width+18, "", a.text("why: %s", a.heard(f.Why)))
 		}
 		if f.Fix != "" {
-			fmt.Fprintf(a.stdout, "%29s  fix: %s\n", "", f.Fix)
+			fmt.Fprintf(a.stdout, "%*s  %s\n", width+18, "", a.text("fix: %s", a.heard(f.Fix)))
 		}
 	}
-	_, err := fmt.Fprintf(a.stdout, "%d ok, %d warnings, %d failed, %d not applicable\n", count[resultOK], count[resultWarning], count[resultFailed], count[resultNone])
-	return err
+	return a.print("%d ok, %d warnings, %d failed, %d not applicable\n", count[resultOK], count[resultWarning], count[resultFailed], count[resultNone])
 }

@@ -296,16 +296,17 @@ func (t *peerTrial) compareClocks(ctx context.Context) trialStep {
 		return notApplicable("the peer tells no time")
 	}
 	apart := theirs.Sub(t.answer.middle.Truncate(time.Second))
-	size, ahead := max(apart, -apart), "ahead of"
-	if apart < 0 {
-		ahead = "behind"
-	}
+	size := max(apart, -apart)
 	const fix = "let both machines set their clocks by the network (NTP)"
 	switch {
-	case size > identity.ClockSkew:
-		return failed(fix, "the peer's clock is %s %s ours: tokens are refused", size, ahead)
-	case size > identity.ClockSkew/2:
-		return warned(fix, "the peer's clock is %s %s ours", size, ahead)
+	case apart > identity.ClockSkew:
+		return failed(fix, "the peer's clock is %s ahead of ours: tokens are refused", size)
+	case apart < -identity.ClockSkew:
+		return failed(fix, "the peer's clock is %s behind ours: tokens are refused", size)
+	case apart > identity.ClockSkew/2:
+		return warned(fix, "the peer's clock is %s ahead of ours", size)
+	case apart < -identity.ClockSkew/2:
+		return warned(fix, "the peer's clock is %s behind ours", size)
 	}
 	return found("the clocks are within %s", max(size, time.Second))
 }

@@ -300,7 +300,7 @@ func (t *peerTrial) compareCompacts(ctx context.Context) trialStep {
 		return failedWith(err, "")
 	}
 	var said, closed []string
-	pair := t.cfg.Jurisdiction + " and " + t.known.Jurisdiction
+	us, them := t.cfg.Jurisdiction, t.known.Jurisdiction
 	for _, c := range p.Items {
 		if !slices.Contains(c.Members, t.cfg.Jurisdiction) || !slices.Contains(c.Members, t.known.Jurisdiction) {
 			continue
@@ -313,17 +313,17 @@ func (t *peerTrial) compareCompacts(ctx context.Context) trialStep {
 		if differ := t.otherPacks(c.Packs); differ != "" {
 			return warned("install the editions that the compact names: corridor packs install", "%s is in force; %s", name, differ)
 		}
-		said = append(said, name+", in force"+packsOf(c.Packs))
+		said = append(said, fmt.Sprintf("%s, version %d (%s), in force%s", c.ID, c.Version, c.Digest, packsOf(c.Packs)))
 	}
 	switch {
 	case len(said) > 0:
 		return found("%s", strings.Join(said, "; "))
 	case len(closed) > 0:
-		return failed("let the authorities sign a new version", "no compact between %s is in force: %s", pair, strings.Join(closed, "; "))
+		return failed("let the authorities sign a new version", "no compact between %s and %s is in force: %s", us, them, strings.Join(closed, "; "))
 	case t.cfg.NeedCompact:
-		return failed("adopt one: corridor compacts adopt FILE", "this node requires a compact, and holds none between %s", pair)
+		return failed("adopt one: corridor compacts adopt FILE", "this node requires a compact, and holds none between %s and %s", us, them)
 	}
-	return notApplicable("no compact between %s is adopted here: the law alone decides", pair)
+	return notApplicable("no compact between %s and %s is adopted here: the law alone decides", us, them)
 }
 
 func packsOf(packs map[string]string) string {

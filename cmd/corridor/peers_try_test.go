@@ -91,12 +91,26 @@ func trial(t *testing.T, given string, change ...func(*peerTrial)) map[string]tr
 		if f.Fix == "" && (f.Result == resultFailed || f.Result == resultWarning) {
 			t.Errorf("%s says nothing of what would mend it: %+v", f.Step, f)
 		}
+		inOtherWords(t, f)
 		out[f.Step] = f
 	}
 	if len(out) != 12 {
 		t.Fatalf("%d steps", len(out))
 	}
 	return out
+}
+
+// inOtherWords makes sure that a step is told in all languages.
+func inOtherWords(t *testing.T, f trialStep) {
+	t.Helper()
+	for _, lang := range []string{"zh", "ru"} {
+		a := &app{lang: lang, speaks: inLanguage(lang)}
+		for _, text := range []string{f.Found, f.Why, f.Fix} {
+			if text != "" && a.heard(text) == text {
+				t.Errorf("%s: %q is not said in %s", f.Step, text, lang)
+			}
+		}
+	}
 }
 
 // wants holds steps against results, each with a part of what was found or of

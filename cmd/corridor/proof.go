@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"corridor"
@@ -66,9 +65,7 @@ func (c proofCmd) Run(a *app) error {
 		if err := writeWhole(f.path, f.content); err != nil {
 			return err
 		}
-		_, werr := fmt.Fprintf(a.stdout, "%s: %d bytes\n", f.path, len(f.content))
-		err = errors.Join(err, werr)
+		err = errors.Join(err, a.print("%s: %d bytes\n", f.path, len(f.content)))
 	}
-	_, werr := fmt.Fprintf(a.stdout, "entry %d of %s, key %s\n", v.Index, v.Log, v.VKey)
-	return errors.Join(err, werr)
+	return errors.Join(err, a.print("entry %d of %s, key %s\n", v.Index, v.Log, v.VKey))
 }

@@ -18,7 +18,7 @@ import (
 type scanCmd struct {
 	File      string  `arg:"" help:"CSV, JSON Lines or Parquet; - reads CSV or JSON Lines from standard input."`
 	JSON      bool    `name:"json" help:"Print the whole report as JSON."`
-	Lang      string  `enum:"en,zh,ru" default:"en" help:"Language of the report: en, zh or ru."`
+	Lang      string  `enum:"en,zh,ru" default:"en" env:"CORRIDOR_LANG" help:"Language of the report: en, zh or ru."`
 	FactsOut  string  `placeholder:"FILE" help:"Write the proposed facts to this file, for corridor check --facts."`
 	Format    string  `placeholder:"NAME" help:"csv, jsonl or parquet, if the content does not tell."`
 	Delimiter string  `placeholder:"CHAR" help:"Delimiter of a CSV file, if it is not found; 'tab' for a tab."`

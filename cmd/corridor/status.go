@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 
@@ -38,12 +37,12 @@ func (c statusCmd) Run(a *app) error {
 			return err
 		}
 	}
-	return printPending(a.stdout, pending)
+	return printPending(a, pending)
 }
 
 // printPending tells of each process that is not finished on whom it waits
 // and until when, one to a line.
-func printPending(w io.Writer, raw json.RawMessage) error {
+func printPending(a *app, raw json.RawMessage) error {
 	var list []struct {
 		Kind  string `json:"kind"`
 		PID   string `json:"pid"`
@@ -55,7 +54,7 @@ func printPending(w io.Writer, raw json.RawMessage) error {
 		return corridor.E(corridor.Internal, "the node's answer: %w", err)
 	}
 	for _, p := range list {
-		if _, err := fmt.Fprintf(w, "%-14s %s %s  %s  %s  %s\n", "waiting", p.Kind, p.PID, stateOf(p.State), p.Peer, waits(&p.waiting)); err != nil {
+		if _, err := fmt.Fprintf(a.stdout, "%s %s %s  %s  %s  %s\n", padded(a.text("waiting"), 14), a.text(p.Kind), p.PID, a.stateOf(p.State), p.Peer, a.waits(&p.waiting)); err != nil {
 			return err
 		}
 	}

@@ -29,7 +29,7 @@ func (f stopFlags) act(a *app, verb, reason string) error {
 	if f.JSON {
 		return printJSON(a.stdout, t)
 	}
-	return printTransfer(a.stdout, t)
+	return printTransfer(a, t)
 }
 
 // suspendCmd stops a stream until it is resumed.
@@ -112,5 +112,5 @@ func (c terminateCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, n)
 	}
-	return printNegotiation(a.stdout, n)
+	return printNegotiation(a, n)
 }

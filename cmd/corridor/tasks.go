@@ -28,7 +28,6 @@ type tasksCmd struct {
 // taskFlags say which node and in which words.
 type taskFlags struct {
 	nodeFlags
-	Lang  string `enum:"en,zh,ru" default:"en" help:"Language of the answer: en, zh or ru."`
 	Packs string `placeholder:"DIR" help:"Take the words of duties from the rule packs of a directory instead of those built in."`
 }
 

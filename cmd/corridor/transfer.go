@@ -47,7 +47,7 @@ func (c transferCmd) Run(a *app) error {
 	if c.JSON {
 		err = printJSON(a.stdout, t)
 	} else {
-		err = printTransfer(a.stdout, t)
+		err = printTransfer(a, t)
 	}
 	switch {
 	case err != nil:
@@ -101,11 +101,11 @@ func megabytes(n int64) string {
 }
 
 // note says on whom a transfer waits, or what never came of it.
-func (t transferView) note() string {
+func (t transferView) note(a *app) string {
 	if t.Waiting == nil && t.Unconfirmed != nil && t.Acknowledged == nil {
-		return fmt.Sprintf("not confirmed by %s: entry %d of the log", t.ConfirmBy, t.Unconfirmed.Index)
+		return a.text("not confirmed by %s: entry %d of the log", t.ConfirmBy, t.Unconfirmed.Index)
 	}
-	return waits(t.Waiting)
+	return a.waits(t.Waiting)
 }
 
 // progressEvery is how often a client looks at a running transfer to redraw
@@ -133,9 +133,9 @@ func (c transfersCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, items)
 	}
-	rows := [][]string{{"TRANSFER", "STATE", "ROLE", "SIZE", "FILE", ""}}
+	rows := [][]string{{a.text("TRANSFER"), a.text("STATE"), a.text("ROLE"), a.text("SIZE"), a.text("FILE"), ""}}
 	for _, t := range items {
-		rows = append(rows, []string{t.PID, stateOf(t.State), t.Role, megabytes(t.Bytes), t.File, t.note()})
+		rows = append(rows, []string{t.PID, a.stateOf(t.State), a.text(t.Role), megabytes(t.Bytes), t.File, t.note(a)})
 	}
-	return columns(a.stdout, "no transfers yet", rows)
+	return columns(a.stdout, a.text("no transfers yet"), rows)
 }

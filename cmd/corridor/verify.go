@@ -26,7 +26,7 @@ type verifyCmd struct {
 	Brief   bool     `short:"q" help:"Print failures, notes and the result only."`
 	JSON    bool     `name:"json" help:"Print the whole report as JSON."`
 	Page    string   `type:"path" help:"Write the verifier itself as one HTML file that a browser opens from a disk or stick, without a network. It is not replaced if it is there."`
-	Lang    string   `enum:"en,zh,ru" default:"en" help:"Language of the result line: en, zh or ru."`
+	Lang    string   `enum:"en,zh,ru" default:"en" env:"CORRIDOR_LANG" help:"Language of the result line: en, zh or ru."`
 }
 
 // Help gives an example.

@@ -96,22 +96,29 @@ func columns(w io.Writer, empty string, rows [][]string) error {
 }
 
 // waits says on whom something waits, why, what happens next and when.
-func waits(w *waiting) string {
+func (a *app) waits(w *waiting) string {
 	if w == nil || w.On == "" {
 		return ""
 	}
-	s := "waits on " + w.On + " for " + time.Since(w.Since).Round(time.Second).String()
+	since := time.Since(w.Since).Round(time.Second).String()
+	s := a.text("waits on peer for %s", since)
+	switch w.On {
+	case "operator":
+		s = a.text("waits on operator for %s", since)
+	case "node":
+		s = a.text("waits on node for %s", since)
+	}
 	if w.Why != "" {
-		s += ": " + w.Why
+		s += ": " + a.heard(w.Why)
 	}
 	if w.Next != "" {
-		s += "; next: " + w.Next
+		s += "; " + a.text("next: %s", a.heard(w.Next))
 	}
 	if w.Retry != nil {
-		s += ", again at " + moment(*w.Retry)
+		s += ", " + a.text("again at %s", moment(*w.Retry))
 	}
 	if w.By != nil && w.Then != "" {
-		s += "; on " + moment(*w.By) + ": " + w.Then
+		s += "; " + a.text("on %s: %s", moment(*w.By), a.heard(w.Then))
 	}
 	return s
 }
@@ -120,45 +127,45 @@ func waits(w *waiting) string {
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // stateOf names a state for a person, also that of what is not yet begun.
-func stateOf(state string) string {
-	return cmp.Or(state, "not yet received by the peer")
+func (a *app) stateOf(state string) string {
+	return cmp.Or(state, a.text("not yet received by the peer"))
 }
 
 // printNegotiation tells one negotiation in a few lines.
-func printNegotiation(w io.Writer, n negotiationView) error {
-	lines := []string{fmt.Sprintf("negotiation %s  %s  %s of %s", n.PID, stateOf(n.State), n.Role, n.Dataset)}
+func printNegotiation(a *app, n negotiationView) error {
+	lines := []string{a.text("negotiation %s  %s  %s of %s", n.PID, a.stateOf(n.State), a.text(n.Role), n.Dataset)}
 	if n.Plain {
-		lines = append(lines, "law         both sides are decided by this node: "+n.Peer+" speaks the Dataspace Protocol only")
+		lines = append(lines, a.text("law         both sides are decided by this node: %s speaks the Dataspace Protocol only", n.Peer))
 	}
 	if n.Agreement != "" {
-		lines = append(lines, "agreement   "+n.Agreement)
+		lines = append(lines, a.text("agreement   %s", n.Agreement))
 	}
 	if n.Code != "" || len(n.Reason) > 0 {
-		lines = append(lines, "reason      "+strings.TrimSpace(n.Code+" "+strings.Join(n.Reason, "; ")))
+		lines = append(lines, a.text("reason      %s", strings.TrimSpace(n.Code+" "+a.heard(strings.Join(n.Reason, "; ")))))
 	}
-	if s := waits(n.Waiting); s != "" {
+	if s := a.waits(n.Waiting); s != "" {
 		lines = append(lines, s)
 	}
-	_, err := fmt.Fprintln(w, strings.Join(lines, "\n"))
+	_, err := fmt.Fprintln(a.stdout, strings.Join(lines, "\n"))
 	return err
 }
 
 // printTransfer tells one transfer in a few lines.
-func printTransfer(w io.Writer, t transferView) error {
-	lines := []string{fmt.Sprintf("transfer %s  %s  %d bytes", t.PID, stateOf(t.State), t.Bytes)}
+func printTransfer(a *app, t transferView) error {
+	lines := []string{a.text("transfer %s  %s  %d bytes", t.PID, a.stateOf(t.State), t.Bytes)}
 	if t.File != "" {
-		lines = append(lines, "file     "+t.File)
+		lines = append(lines, a.text("file     %s", t.File))
 	}
 	if t.SHA256 != "" {
-		lines = append(lines, "digest   "+t.SHA256)
+		lines = append(lines, a.text("digest   %s", t.SHA256))
 	}
 	if len(t.Reason) > 0 {
-		lines = append(lines, "reason   "+strings.Join(t.Reason, "; "))
+		lines = append(lines, a.text("reason   %s", a.heard(strings.Join(t.Reason, "; "))))
 	}
-	if s := waits(t.Waiting); s != "" {
+	if s := a.waits(t.Waiting); s != "" {
 		lines = append(lines, s)
 	}
-	_, err := fmt.Fprintln(w, strings.Join(lines, "\n"))
+	_, err := fmt.Fprintln(a.stdout, strings.Join(lines, "\n"))
 	return err
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 
@@ -33,6 +32,5 @@ func (c withdrawCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, gone)
 	}
-	fmt.Fprintf(a.stdout, "withdrawn %s\n", gone.ID)
-	return nil
+	return a.print("withdrawn %s\n", gone.ID)
 }
