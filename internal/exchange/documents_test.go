@@ -12,7 +12,12 @@ import (
 	"time"
 
 	"corridor"
+	"corridor/internal/catalog"
+	"corridor/internal/counter"
 	"corridor/internal/exchange"
+	"corridor/internal/ledger"
+	"corridor/internal/store"
+	"corridor/internal/store/storetest"
 	"corridor/verify"
 )
 
@@ -162,4 +167,41 @@ func (r *retold) RoundTrip(q *http.Request) (*http.Response, error) {
 	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
 	resp.Header.Del("Content-Length")
 	return resp, err
+}
+
+// What was adopted and taken before documents were kept by their digests goes
+// into proofs too.
+func TestWhatAuthoritiesSignedBeforeIsKeptByItsDigest(t *testing.T) {
+	ctx, place := within(t, 20*time.Second), storetest.Place(t)
+	cnBody, kzBody := authority(t, "CN", "Ed25519"), authority(t, "KZ", "Ed25519")
+	compact, order := treaty(t, nil, cnBody, kzBody), cnBody.suspend(corridor.Target{})
+	sealed, c, err := corridor.DecodeCompact(compact)
+	ok(t, err)
+	old := exchange.Migrations[:13]
+	if last := old[len(old)-1]; last.Room != "exchange" || last.Version != 13 {
+		t.Fatalf("%s %d", last.Room, last.Version)
+	}
+	db, err := store.Open(ctx, place, slices.Concat(ledger.Migrations, catalog.Migrations, counter.Migrations, old)...)
+	ok(t, err)
+	digest := cnBody.orders[0].Digest()
+	ok(t, db.Write(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Exec(ctx, `INSERT INTO compacts (id, version, digest, doc) VALUES (?, ?, ?, ?)`, c.ID, c.Version, sealed.Digest(), string(compact)); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO orders (authority, number, digest, doc) VALUES (?, 1, ?, ?)`, cnBody.is.ID, digest, string(order))
+		return err
+	}))
+	db.Close()
+	db, err = store.Open(ctx, place, migrations()...)
+	ok(t, err)
+	defer db.Close()
+	for digest, want := range map[string][]byte{sealed.Digest(): compact, digest: order} {
+		var doc string
+		ok(t, db.Read(ctx, func(tx *store.Tx) error {
+			return tx.QueryRow(ctx, `SELECT doc FROM signed_documents WHERE digest = ?`, digest).Scan(&doc)
+		}))
+		if doc != string(want) {
+			t.Errorf("%s: %s", digest, doc)
+		}
+	}
 }
