@@ -20,7 +20,9 @@ type approveCmd struct {
 // Help gives an example.
 func (approveCmd) Help() string {
 	return `Example:
-  corridor approve urn:uuid:... --by 'A. Officer' --reference 'No. 12/2026' --evidence pipia=report-17 --dir node`
+  corridor approve urn:uuid:... --by 'A. Officer' --reference 'No. 12/2026' --evidence pipia=report-17 --dir node
+What the law leaves to an authority is approved by its signed document where a compact names one (setting
+signed_approvals): corridor approvals request.`
 }
 
 // Run sends the approval and waits for what follows.

@@ -17,6 +17,7 @@ import (
 
 	"corridor"
 	"corridor/internal/editions"
+	"corridor/internal/exchange"
 	"corridor/internal/store"
 	"corridor/verify"
 )
@@ -51,6 +52,7 @@ type config struct {
 	Inbox         string   `yaml:"inbox" help:"Directory for files received from peers: INBOX/AGREEMENT/NAME."`
 	WitnessPolicy string   `yaml:"witness_policy" help:"File with the witnesses that cosign this node's log, in the format of C2SP tlog-policy. Empty: no witness is asked."`
 	NeedCompact   bool     `yaml:"require_compact" help:"Whether a compact between authorities must open every corridor. false: where no compact governs, the law alone decides."`
+	SignedOnly    string   `yaml:"signed_approvals" help:"Where an approval by an authority that the law names must be the document that it has signed (corridor approvals request), and an operator's word for it (corridor approve) is refused. where_possible: wherever a compact of this node names an authority of that country. always: without a compact too; nothing then lifts such a rule. never: the word suffices, and the bundle notes that it stands alone."`
 	Assume        string   `yaml:"assume" help:"Assumption profile for facts that nobody gave (see corridor packs show). Empty: nothing is assumed, and a flow with an open question is refused with the question."`
 	Manual        []string `yaml:"manual" help:"Steps that wait for a person although the law would let them go: any of agree, verify, finalize, start, fetch. The same can be said of one peer (peers.yaml) or of one dataset."`
 	PeerLimit     string   `yaml:"peer_limit" help:"How long a peer may be silent where the next word is its own, for example 2160h (90 days). Then the node ends the negotiation or transfer, tells the peer and writes a receipt. Longer than an authority takes to approve. What waits already keeps its date."`
@@ -67,7 +69,7 @@ type config struct {
 // defaults gives every field its meaning where the file is silent.
 func defaults() config {
 	return config{Signer: []string{}, Verifies: []string{}, TrustSigner: []string{}, Listen: "127.0.0.1:8181", Database: "node.db", Keys: "keys", Token: "admin.token",
-		Peers: "peers.yaml", Credentials: "credentials.yaml", Packs: "packs", Publishers: "publishers.yaml", Inbox: "inbox", PeerLimit: "2160h", PersonLimit: "4320h", Crawl: "6h", ConfirmWithin: "24h", LogLevel: "info"}
+		Peers: "peers.yaml", Credentials: "credentials.yaml", Packs: "packs", Publishers: "publishers.yaml", Inbox: "inbox", PeerLimit: "2160h", PersonLimit: "4320h", Crawl: "6h", ConfirmWithin: "24h", SignedOnly: exchange.SignedWherePossible, LogLevel: "info"}
 }
 
 const configFile = "config.yaml"
@@ -233,6 +235,9 @@ func (c *config) check(path string) error {
 		if _, err := limit(l.value); err != nil {
 			return bad(l.key, err.Error(), "write a duration of at least 1h, such as 2160h")
 		}
+	}
+	if exchange.CheckSignedApprovals("", c.SignedOnly) != nil {
+		return bad("signed_approvals", fmt.Sprintf("%q is not known", c.SignedOnly), "use where_possible, always or never")
 	}
 	if _, err := c.crawlEvery(); err != nil {
 		return bad("crawl", err.Error(), "write a duration such as 6h, at least 1m, or off")

@@ -355,7 +355,7 @@ func TestNoTransferBeginsUnderAnApprovalThatHasEnded(t *testing.T) {
 }
 
 func TestNoWordCountsWhereADocumentWasSignedForSomethingElse(t *testing.T) {
-	s := parkedOn(t, assessed(), "Ed25519")
+	s := parkedOn(t, assessed(), "Ed25519", wordsSuffice)
 	ctx := within(t, 20*time.Second)
 	others := append([]string{"conclude_standard_contract_or_certification", "record_cross_border_assessment"}, duties...)
 	word := exchange.Approval{By: "L. Wang", Reference: "A-1", Evidence: evidenceFor(others...)}

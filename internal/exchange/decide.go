@@ -433,7 +433,7 @@ func (s *Service) waitsFor(n *Negotiation, sides []corridor.Decision, have map[s
 		if d.Outcome != corridor.NeedsApproval {
 			continue
 		}
-		if err := lifted(n.current(), &d, s.now()); err != nil {
+		if err := s.lifts(n, &d); err != nil {
 			_, reason, c := explain(err)
 			if len(c) == 0 {
 				c = citesOf(d)

@@ -24,7 +24,7 @@ func claimed(ids ...string) map[string]corridor.Evidence {
 }
 
 func TestTheImportersEvidenceDoesNotProveWhatTheExporterOwes(t *testing.T) {
-	s := parkedOn(t, assessed(), "Ed25519")
+	s := parkedOn(t, assessed(), "Ed25519", wordsSuffice)
 	ctx := within(t, 20*time.Second)
 	firms := append([]string{"conclude_standard_contract_or_certification", "record_cross_border_assessment"}, duties...)
 	all := append([]string{"cac_security_assessment"}, firms...)

@@ -173,6 +173,10 @@ type Config struct {
 	// compact governs, the law alone decides.
 	RequireCompact bool
 
+	// SignedApprovals says where an approval by an authority that the law names
+	// must be its signed document. Empty: SignedWherePossible.
+	SignedApprovals string
+
 	StreamKey []byte // 32 bytes: makes and checks the tokens of the data plane
 	Policy    []byte // text of the witness policy; may be empty
 	Assume    string // assumption profile for facts that nobody gave; empty: ask
@@ -267,6 +271,9 @@ func New(c Config) (*Service, error) {
 	}
 	if c.Verifies != nil && !slices.Contains(c.Verifies, c.Signer.Suite()) {
 		return nil, corridor.E(corridor.Invalid, "exchange: Verifies lacks the node's own suite, %s", c.Signer.Suite())
+	}
+	if err := CheckSignedApprovals("exchange: SignedApprovals", c.SignedApprovals); err != nil {
+		return nil, err
 	}
 	c.Base, c.DataBase = strings.TrimRight(c.Base, "/"), strings.TrimRight(c.DataBase, "/")
 	if c.Now == nil {

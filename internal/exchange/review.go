@@ -84,7 +84,7 @@ func (s *Service) refusedNow(n *Negotiation, d corridor.Decision, have map[strin
 	}
 	cites := citesOf(d)
 	if d.Outcome == corridor.NeedsApproval {
-		err := lifted(n.current(), &d, s.now())
+		err := s.liftsStill(n, &d)
 		if err != nil && !approved(n.current(), d.Side) {
 			return &corridor.Error{Kind: corridor.ApprovalNeeded, Msg: fmt.Sprintf("the law of %s now needs an approval", d.Jurisdiction), Why: articles(cites), Cites: cites}
 		}

@@ -50,7 +50,8 @@ type node struct {
 	admin          string
 	law            *law.Library // nil: that of every pack in the tree
 	requireCompact bool
-	ringed         bool // its keys can be changed
+	signed         string // where approvals must be signed; empty: where possible
+	ringed         bool   // its keys can be changed
 	settings       func() (exchange.Settings, error)
 	retry          time.Duration // how long messages are repeated; 0: the default
 	life           time.Duration // of data-plane tokens; 0: the default
@@ -224,7 +225,7 @@ func (n *node) wire(ctx context.Context) (http.Handler, error) {
 	n.x, err = exchange.New(exchange.Config{
 		Self: n.who, Keys: keys, Settings: n.settings, Base: n.base(), DataBase: n.url() + "/data", Inbox: filepath.Join(n.dir, "inbox"), Temp: n.dir,
 		DB: n.db, Ledger: n.log, Law: lib, Signer: n.keys.National, Verifies: n.verifies, Trust: n.keys.Trust, TrustName: "Trust service of " + n.name, Directory: n.peers, Resolver: resolver, Credentials: n.credentials, AskEvery: 20 * time.Millisecond, Token: tokens.Issue, UseToken: useToken,
-		HTTP: n.http, Streams: identity.Guard{AllowPrivate: n.private}.Client(), Guard: identity.Guard{AllowPrivate: n.private}.Check, CountKeys: filepath.Join(n.dir, "keys"), StreamKey: []byte("0123456789abcdef0123456789abcdef" + n.name), Manual: n.manual, RequireCompact: n.requireCompact, Policy: n.policy, Retry: n.retry, TokenLife: n.life, ConfirmWithin: n.confirm, Now: n.now, Log: logger(n),
+		HTTP: n.http, Streams: identity.Guard{AllowPrivate: n.private}.Client(), Guard: identity.Guard{AllowPrivate: n.private}.Check, CountKeys: filepath.Join(n.dir, "keys"), StreamKey: []byte("0123456789abcdef0123456789abcdef" + n.name), Manual: n.manual, RequireCompact: n.requireCompact, SignedApprovals: n.signed, Policy: n.policy, Retry: n.retry, TokenLife: n.life, ConfirmWithin: n.confirm, Now: n.now, Log: logger(n),
 	})
 	if err != nil {
 		return nil, err
