@@ -221,6 +221,9 @@ func (s *Service) answered(ctx context.Context, n *Negotiation, a corridor.Appro
 	if err != nil {
 		return err
 	}
+	if err := s.look(ctx, n); err != nil {
+		return err
+	}
 	now, err := s.asStill(ctx, n, a, side)
 	if err != nil {
 		return err

@@ -78,13 +78,20 @@ func (n *Negotiation) approvedFor(a corridor.Approval) {
 		all = map[string]string{}
 	}
 	all[a.Signed.Digest] = n.subject()
-	n.Approvals, n.takenFor = append(slices.Clip(n.Approvals), a), all
+	n.takenFor = all
+	n.given(a)
 }
 
-// current lists the approvals that are about what the negotiation is about.
-// Where a document was signed for a side, whatever it was about, no word counts
-// for that side.
+// current lists the approvals that are about what the negotiation is about, and
+// about the facts that its dataset has now.
 func (n *Negotiation) current() []corridor.Approval {
+	return slices.DeleteFunc(slices.Clone(n.agreedOn()), n.lapsed)
+}
+
+// agreedOn lists the approvals that are about what the negotiation is about,
+// whatever was published since. Where a document was signed for a side, whatever
+// it was about, no word counts for that side.
+func (n *Negotiation) agreedOn() []corridor.Approval {
 	signed := map[corridor.Side]bool{}
 	for _, a := range n.Approvals {
 		if a.Signed != nil {
@@ -103,7 +110,7 @@ func (n *Negotiation) current() []corridor.Approval {
 // released says whether a person here has let the export go on where it is held
 // for one, by a word or a document. What the law wants is another matter.
 func (n *Negotiation) released() bool {
-	return approved(n.current(), corridor.Export) || slices.ContainsFunc(n.Approvals, func(a corridor.Approval) bool { return a.Side == corridor.Export && a.Signed == nil })
+	return approved(n.current(), corridor.Export) || slices.ContainsFunc(n.Approvals, func(a corridor.Approval) bool { return a.Side == corridor.Export && a.Signed == nil && !n.lapsed(a) })
 }
 
 // proofs is the evidence of the negotiation without that of approvals that are
@@ -259,7 +266,7 @@ func (s *Service) approvalsHold(n *Negotiation, consumer corridor.Participant, u
 		if err != nil {
 			return err
 		}
-		if err := lifted(n.current(), &st.Decision, s.now()); err != nil {
+		if err := n.liftedBy(n.current(), &st.Decision, s.now()); err != nil {
 			return err
 		}
 	}
@@ -399,6 +406,9 @@ const maxApprovals = 4 * maxRefs
 
 // hearApprovals takes the approvals that the peer brings of its own side.
 func (s *Service) hearApprovals(ctx context.Context, n *Negotiation, peer corridor.Participant, list []corridor.Approval, side corridor.Side) error {
+	if err := s.look(ctx, n); err != nil {
+		return err
+	}
 	for _, a := range list {
 		if a.Side != side || slices.ContainsFunc(n.Approvals, func(have corridor.Approval) bool { return sameApproval(have, a) }) {
 			continue
@@ -407,7 +417,7 @@ func (s *Service) hearApprovals(ctx context.Context, n *Negotiation, peer corrid
 			return corridor.E(corridor.Limited, "corridor:approval: this negotiation has %d approvals already", len(n.Approvals))
 		}
 		if a.Signed == nil {
-			n.Approvals = append(slices.Clip(n.Approvals), a)
+			n.given(a)
 			continue
 		}
 		if err := s.quotedRight(ctx, n, peer, a); err != nil {

@@ -51,7 +51,7 @@ func (s *Service) lifts(n *Negotiation, d *corridor.Decision) error {
 	if len(s.signedOnly(d)) > 0 {
 		list = documents(list)
 	}
-	return lifted(list, d, s.now())
+	return n.liftedBy(list, d, s.now())
 }
 
 // liftsStill is lifts for what was agreed on before. A word that sufficed then
@@ -72,7 +72,7 @@ func (s *Service) liftsStill(n *Negotiation, d *corridor.Decision) error {
 			return s.lifts(n, d)
 		}
 	}
-	return lifted(n.current(), d, s.now())
+	return n.liftedBy(n.current(), d, s.now())
 }
 
 // documents lists the signed ones of approvals.

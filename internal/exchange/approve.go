@@ -55,11 +55,14 @@ func (s *Service) Approve(ctx context.Context, pid string, a Approval) (Negotiat
 		if err != nil {
 			return err
 		}
+		if err := s.look(ctx, n); err != nil {
+			return err
+		}
 		if err := s.wordTaken(ctx, n, side); err != nil {
 			return err
 		}
 		n.Evidence = merged(n.Evidence, a.Evidence)
-		n.Approvals = append(n.Approvals, corridor.Approval{Side: side, By: a.By, Reference: a.Reference, Note: a.Note, Time: dsp.FormatTime(s.now())})
+		n.given(corridor.Approval{Side: side, By: a.By, Reference: a.Reference, Note: a.Note, Time: dsp.FormatTime(s.now())})
 		st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptApproval, State: string(n.State),
 			Reason: short("approved by "+a.By, []string{a.Reference})}})
 		return s.goOn(ctx, n, st)

@@ -151,6 +151,13 @@ func (s *Service) write(ctx context.Context, tx *store.Tx, st *step) error {
 		return err
 	}
 	if len(st.datasets) > 0 {
+		review, err := s.reviewOther(ctx, tx, st.datasets)
+		if err != nil {
+			return err
+		}
+		if review {
+			tx.AfterCommit(func() { s.reviews.changed("") })
+		}
 		if err := catalog.Put(ctx, tx, st.datasets...); err != nil {
 			return err
 		}

@@ -330,7 +330,7 @@ func (s *Service) judgeIn(held *trust, n *Negotiation, d catalog.Dataset, consum
 		}
 	}
 	if !n.Plain && theirs.Decision.Outcome == corridor.NeedsApproval { // not ours to give
-		if v.refuse = lifted(n.current(), &theirs.Decision, s.now()); v.refuse != nil && !approved(n.current(), theirs.Decision.Side) {
+		if v.refuse = n.liftedBy(n.current(), &theirs.Decision, s.now()); v.refuse != nil && !approved(n.current(), theirs.Decision.Side) && n.lapsedFor(&theirs.Decision) == nil {
 			cites := citesOf(theirs.Decision)
 			v.refuse = &corridor.Error{Kind: corridor.ApprovalNeeded, Msg: fmt.Sprintf("the law of %s (%s side) needs an approval, and the request brings none", theirs.Decision.Jurisdiction, theirs.Decision.Side),
 				Why: articles(cites), Fix: "obtain it and ask again", Cites: cites}

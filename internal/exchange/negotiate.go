@@ -184,6 +184,7 @@ func (s *Service) answer(ctx context.Context, n *Negotiation, d catalog.Dataset,
 // it with all else that counts.
 func (s *Service) decide(ctx context.Context, n *Negotiation, d catalog.Dataset, peer identity.Peer, st *step) (verdict, error) {
 	var err error
+	n.looksAt(d)
 	if st.people, err = s.reckon(ctx, d); err != nil {
 		return verdict{}, err
 	}

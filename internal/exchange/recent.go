@@ -160,7 +160,7 @@ func (s *Service) remember(st *step) {
 
 func (n Negotiation) clipped() Negotiation {
 	n.Reason, n.Approvals, n.Cites, n.Missing = slices.Clip(n.Reason), slices.Clip(n.Approvals), slices.Clip(n.Cites), slices.Clip(n.Missing)
-	n.requests = slices.Clip(n.requests)
+	n.requests, n.published = slices.Clip(n.requests), ""
 	return n
 }
 

@@ -81,6 +81,10 @@ type Negotiation struct {
 	// takenFor names what each signed approval was taken for, by its digest:
 	// with another offer, purpose or other facts it counts no longer.
 	takenFor map[string]string
+	// givenOn names the facts of the dataset that an approval was given on, for
+	// the provider, who publishes them: see given.
+	givenOn   map[string]string
+	published string // the facts as they stand, once this step has looked; never kept
 }
 
 // SidedDecision is one side's signed decision, with what a list shows of it.

@@ -53,6 +53,7 @@ func (a *Agreement) inForce() error {
 // exportNow asks our own law as the exporter, with today's date and a count,
 // and looks for evidence of the duties that come before a transfer.
 func (s *Service) exportNow(peer corridor.Participant, n *Negotiation, d catalog.Dataset, r *reckoning) (corridor.Decision, error, error) {
+	n.looksAt(d)
 	flow := s.exportFlow(d, peer, stated{Purpose: n.Purpose, Facts: n.Facts}, r)
 	decision, err := s.cfg.Law.DecideSide(flow, corridor.Export)
 	if err != nil {
@@ -85,7 +86,7 @@ func (s *Service) refusedNow(n *Negotiation, d corridor.Decision, have map[strin
 	cites := citesOf(d)
 	if d.Outcome == corridor.NeedsApproval {
 		err := s.liftsStill(n, &d)
-		if err != nil && !approved(n.current(), d.Side) {
+		if err != nil && !approved(n.current(), d.Side) && n.lapsedFor(&d) == nil {
 			return &corridor.Error{Kind: corridor.ApprovalNeeded, Msg: fmt.Sprintf("the law of %s now needs an approval", d.Jurisdiction), Why: articles(cites), Cites: cites}
 		}
 		if err != nil {

@@ -39,6 +39,7 @@ type storedNegotiation struct {
 	// Of approvals: what is asked for, and what those that came were given for.
 	Requests []openRequest     `json:"requests,omitempty"`
 	TakenFor map[string]string `json:"taken_for,omitempty"`
+	GivenOn  map[string]string `json:"given_on,omitempty"`
 }
 
 type storedTransfer struct {
@@ -50,7 +51,7 @@ type storedTransfer struct {
 }
 
 func (n *Negotiation) stored() storedNegotiation {
-	return storedNegotiation{n, n.Own.brief(), n.Theirs.brief(), n.outbox, n.requests, n.takenFor}
+	return storedNegotiation{n, n.Own.brief(), n.Theirs.brief(), n.outbox, n.requests, n.takenFor, n.givenOn}
 }
 
 // brief is what a list shows of a decision.
@@ -147,11 +148,12 @@ func readNegotiation(ctx context.Context, tx *store.Tx, pid, doc string) (n Nego
 		Outbox   int64             `json:"outbox"`
 		Requests []openRequest     `json:"requests"`
 		TakenFor map[string]string `json:"taken_for"`
+		GivenOn  map[string]string `json:"given_on"`
 	}{Negotiation: &n}
 	if err := unmarshal(doc, &beside); err != nil {
 		return n, err
 	}
-	n.outbox, n.requests, n.takenFor = beside.Outbox, beside.Requests, beside.TakenFor
+	n.outbox, n.requests, n.takenFor, n.givenOn = beside.Outbox, beside.Requests, beside.TakenFor, beside.GivenOn
 	rows, err := tx.Query(ctx, `SELECT side, doc FROM negotiation_decisions WHERE pid = ?`, pid)
 	if err != nil {
 		return n, err

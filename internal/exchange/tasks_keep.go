@@ -66,7 +66,7 @@ func (s *Service) openTasks(ctx context.Context, tx *store.Tx, a *Agreement, n *
 		}
 		sides = append(sides, st.Decision)
 	}
-	owed, err := s.owedByApprovals(n.current())
+	owed, err := s.owedByApprovals(n.agreedOn())
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +286,7 @@ func (s *Service) dutiesNow(ctx context.Context, tx *store.Tx, a *Agreement, n *
 		}
 		sides = append(sides, theirs.Decision)
 	}
-	owed, err := s.owedByApprovals(n.current())
+	owed, err := s.owedByApprovals(n.agreedOn())
 	if err != nil {
 		return err
 	}

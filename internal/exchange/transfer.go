@@ -212,6 +212,7 @@ func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a 
 	if err != nil {
 		return nil, fmt.Errorf("count transfers: %w", err)
 	}
+	n.looksAt(d)
 	if refused := s.approvalsHold(&n, peer, used); refused != nil {
 		return refused, nil
 	}
