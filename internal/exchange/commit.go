@@ -38,6 +38,7 @@ type step struct {
 	byHand   bool                                   // a person takes the step that is held for one
 	settles  int64                                  // the outbox message that is delivered with this step
 	due      *corridor.Date                         // when the law is to be asked again about agr; nil: as its decision says
+	uses     *uses                                  // of its agreement that its decision was made with
 	people   *reckoning                             // the count that its decision was made with
 	late     bool                                   // people had gone before they were counted
 	tasks    []*Task                                // duties that it ends
@@ -145,6 +146,9 @@ func (s *Service) write(ctx context.Context, tx *store.Tx, st *step) error {
 		return err
 	}
 	if err := s.stillCounted(ctx, tx, st); err != nil {
+		return err
+	}
+	if err := st.stillLeft(ctx, tx); err != nil {
 		return err
 	}
 	if err := s.useToken(ctx, tx, st.use); err != nil {
@@ -329,7 +333,7 @@ func (s *Service) store(ctx context.Context, tx *store.Tx, st *step) error {
 		t.settleWaiting(now, s.limits)
 		t.Updated = now
 		t.version++
-		if err := put(ctx, tx, transferRow, t.stored(), t.PID, t.Peer, t.PeerPID, string(t.Role), t.Agreement, string(t.State), t.PendingName, t.version, dsp.FormatTime(now), t.due()); err != nil {
+		if err := put(ctx, tx, transferRow, t.stored(), t.PID, t.Peer, t.PeerPID, string(t.Role), t.Agreement, string(t.State), t.PendingName, t.version, dsp.FormatTime(now), t.due(), t.used()); err != nil {
 			return err
 		}
 		if err := take(ctx, tx, st, t.PID, t.version); err != nil {
@@ -355,8 +359,8 @@ const (
 	agreementRow = `INSERT INTO agreements (doc, id, negotiation, peer, role, dataset, state, version, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, state = excluded.state, version = excluded.version
 		WHERE agreements.version = excluded.version - 1`
-	transferRow = `INSERT INTO transfers (doc, pid, peer, peer_pid, role, agreement, state, pending, version, updated_at, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (pid) DO UPDATE SET doc = excluded.doc, peer_pid = excluded.peer_pid, state = excluded.state, pending = excluded.pending, version = excluded.version, updated_at = excluded.updated_at, due = excluded.due
+	transferRow = `INSERT INTO transfers (doc, pid, peer, peer_pid, role, agreement, state, pending, version, updated_at, due, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (pid) DO UPDATE SET doc = excluded.doc, peer_pid = excluded.peer_pid, state = excluded.state, pending = excluded.pending, version = excluded.version, updated_at = excluded.updated_at, due = excluded.due, used = excluded.used
 		WHERE transfers.version = excluded.version - 1`
 )
 

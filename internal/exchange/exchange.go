@@ -99,6 +99,7 @@ var Migrations = []store.Migration{
 	{Room: "exchange", Version: 12, SQL: expirySchema, Postgres: expiryPostgres},
 	{Room: "exchange", Version: 13, SQL: askedSchema, Postgres: askedPostgres},
 	{Room: "exchange", Version: 14, SQL: documentsSchema, Postgres: documentsPostgres},
+	{Room: "exchange", Version: 15, SQL: usesSchema},
 	{Room: "keys", Version: 1, SQL: keysSchema},
 	{Room: "settings", Version: 1, SQL: adminSchema},
 	{Room: "packs", Version: 1, SQL: packsSchema, Postgres: packsPostgres},

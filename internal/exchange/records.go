@@ -203,4 +203,5 @@ type Transfer struct {
 	address *dsp.DataAddress // consumer: where to fetch; provider: where to push
 	dest    string           // consumer: where the file goes
 	wanted  bool             // consumer: a person has asked for the data, where a person does
+	flowed  bool             // provider: bytes may have left, where uses are counted
 }

@@ -48,6 +48,7 @@ type storedTransfer struct {
 	Dest    string           `json:"dest,omitempty"`
 	Outbox  int64            `json:"outbox,omitempty"`
 	Wanted  bool             `json:"wanted,omitempty"`
+	Flowed  bool             `json:"flowed,omitempty"`
 }
 
 func (n *Negotiation) stored() storedNegotiation {
@@ -99,7 +100,7 @@ func (a *Agreement) keepText(ctx context.Context, tx *store.Tx) error {
 	return nil
 }
 func (t *Transfer) stored() storedTransfer {
-	return storedTransfer{t, t.address, t.dest, t.outbox, t.wanted}
+	return storedTransfer{t, t.address, t.dest, t.outbox, t.wanted, t.flowed}
 }
 
 // newID makes an identifier that sorts by time: a version 7 UUID.
@@ -200,7 +201,7 @@ const decisionRow = `INSERT INTO negotiation_decisions (doc, pid, side) VALUES (
 func readTransfer(_ context.Context, _ *store.Tx, _, doc string) (t Transfer, err error) {
 	s := storedTransfer{Transfer: &t}
 	err = unmarshal(doc, &s)
-	t.address, t.dest, t.outbox, t.wanted = s.Address, s.Dest, s.Outbox, s.Wanted
+	t.address, t.dest, t.outbox, t.wanted, t.flowed = s.Address, s.Dest, s.Outbox, s.Wanted, s.Flowed
 	return t, err
 }
 

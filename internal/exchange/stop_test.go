@@ -3,6 +3,7 @@ package exchange_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -59,13 +60,25 @@ func running(t *testing.T, change ...func(cn *node)) (cn, kz *node, pid, theirs 
 
 func runningBetween(t *testing.T, change func(cn, kz *node)) (cn, kz *node, pid, theirs string, tap chan struct{}) {
 	t.Helper()
+	return runningOf(t, exchange.Publication{}, change)
+}
+
+// runningUnder is running under a policy.
+func runningUnder(t *testing.T, policy json.RawMessage) (cn, kz *node, pid, theirs string, tap chan struct{}) {
+	t.Helper()
+	return runningOf(t, exchange.Publication{Policy: policy}, func(_, _ *node) {})
+}
+
+func runningOf(t *testing.T, p exchange.Publication, change func(cn, kz *node)) (cn, kz *node, pid, theirs string, tap chan struct{}) {
+	t.Helper()
 	tap = make(chan struct{})
 	var sent atomic.Int64
 	cn, kz = pair(t, func(cn, kz *node) {
 		cn.wrap = dripping(tap, &sent)
 		change(cn, kz)
 	})
-	cn.publish(exchange.Publication{ID: "shipments", Facts: plainFacts(), Source: file(t, 100_000)})
+	p.ID, p.Facts, p.Source = "shipments", plainFacts(), file(t, 100_000)
+	cn.publish(p)
 	n := kz.until(kz.ask(cn, "shipments", "research"), ended)
 	tr, err := kz.x.Transfer(within(t, 5*time.Second), n.Agreement)
 	if err != nil {

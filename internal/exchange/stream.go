@@ -165,10 +165,13 @@ func (s *Service) withinTerm(a corridor.Agreement) (end time.Time, err error) {
 // Started implements plane.Authority. The start has its receipt already.
 func (s *Service) Started(ctx context.Context, transfer string, _ int64) error {
 	t, err := s.TransferByPID(ctx, transfer)
+	if err == nil {
+		err = t.open()
+	}
 	if err != nil {
 		return err
 	}
-	return t.open()
+	return s.flows(ctx, t)
 }
 
 // Progress implements plane.Authority.

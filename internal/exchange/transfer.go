@@ -20,7 +20,15 @@ func (s *Service) Transfer(ctx context.Context, agreement string) (Transfer, err
 
 // TransferIn asks the provider for the data of an agreement in a format: to be
 // fetched, or to be pushed to us. Our own law is asked again first.
-func (s *Service) TransferIn(ctx context.Context, agreement, format string) (Transfer, error) {
+func (s *Service) TransferIn(ctx context.Context, agreement, format string) (t Transfer, err error) {
+	err = again(func() error {
+		t, err = s.transferIn(ctx, agreement, format)
+		return err
+	})
+	return t, err
+}
+
+func (s *Service) transferIn(ctx context.Context, agreement, format string) (Transfer, error) {
 	var t Transfer
 	if format != catalog.FormatPull && format != catalog.FormatPush {
 		return t, wrongFormat(format)
@@ -38,7 +46,7 @@ func (s *Service) TransferIn(ctx context.Context, agreement, format string) (Tra
 	t = Transfer{PID: newID(), Role: dsp.Consumer, Peer: a.Peer, Callback: a.Callback, Agreement: a.ID, Negotiation: a.Negotiation,
 		Dataset: a.Dataset, Format: format, Plain: a.DecidedBy != "", Created: s.now().UTC()}
 	st := &step{tr: &t}
-	refused, err := s.importStill(ctx, a)
+	refused, err := s.importStill(ctx, a, &t, st)
 	if err != nil {
 		return t, err
 	}
@@ -69,19 +77,17 @@ func (s *Service) TransferIn(ctx context.Context, agreement, format string) (Tra
 	return t, s.commit(ctx, st)
 }
 
-func (s *Service) importStill(ctx context.Context, a Agreement) (refused, err error) {
+func (s *Service) importStill(ctx context.Context, a Agreement, t *Transfer, st *step) (refused, err error) {
 	n, err := s.Negotiation(ctx, a.Negotiation)
 	if err != nil {
 		return nil, err
 	}
-	var used int64
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		return tx.QueryRow(ctx, `SELECT COUNT(*) FROM transfers WHERE agreement = ? AND role = 'consumer' AND state <> 'TERMINATED'`, a.ID).Scan(&used)
-	})
+	u, err := s.usesOf(ctx, &n, t)
 	if err != nil {
-		return nil, fmt.Errorf("count transfers: %w", err)
+		return nil, err
 	}
-	if refused := s.approvalsHold(&n, s.cfg.Self, used); refused != nil {
+	st.uses = &u
+	if refused := orElse(s.approvalsHold(&n, s.cfg.Self, u.before), u.made()); refused != nil {
 		return refused, nil
 	}
 	return s.redecide(ctx, &n)
@@ -205,18 +211,19 @@ func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a 
 	if err != nil {
 		return err, nil
 	}
-	var used int64
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		return tx.QueryRow(ctx, `SELECT COUNT(*) FROM transfers WHERE agreement = ? AND role = 'provider' AND pid <> ? AND state <> 'TERMINATED'`, a.ID, t.PID).Scan(&used)
-	})
+	u, err := s.usesOf(ctx, &n, t)
 	if err != nil {
-		return nil, fmt.Errorf("count transfers: %w", err)
+		return nil, err
 	}
+	st.uses = &u
 	n.looksAt(d)
-	if refused := s.approvalsHold(&n, peer, used); refused != nil {
+	if refused := s.approvalsHold(&n, peer, u.before); refused != nil {
 		return refused, nil
 	}
-	if refused := terms.still(useOf(&n, peer, s.now(), used), n.Permission); refused != nil {
+	if refused := terms.still(useOf(&n, peer, s.now(), u.before), n.Permission); refused != nil {
+		return refused, nil
+	}
+	if refused := u.made(); refused != nil {
 		return refused, nil
 	}
 	if st.people, err = s.reckon(ctx, d); err != nil {
