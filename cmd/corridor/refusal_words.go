@@ -103,5 +103,12 @@ func refusalWords() map[string]said {
 		"that authority admits it: corridor authority admit":                       {"由该主管机关准入：corridor authority admit", "допускает этот орган: corridor authority admit"},
 		"a lifted stop names who decided it, and on what":                          {"解除中止须写明由谁决定、依据为何", "снятие остановки называет, кто решил и на каком основании"},
 		"give by and reference":                                                    {"请给出 by 和 reference", "укажите by и reference"},
+
+		// approvals and uses
+		"the law of %s leaves this approval to an authority (%s), and this node takes it as a signed document only (signed_approvals)": {"%s法律将此项批准交由主管机关作出（%s），本节点只接受其签署的文件（signed_approvals）", "право %s оставляет это одобрение органу (%s), и узел принимает его только подписанным документом (signed_approvals)"},
+		"let the authority answer what corridor approvals request %s writes: its signed answer lets the negotiation go on":             {"请主管机关答复 corridor approvals request %s 写出的请求：其签署的答复使协商继续", "пусть орган ответит на то, что пишет corridor approvals request %s: его подписанный ответ продолжит переговоры"},
+		"the law of %s (%s side) needs an approval anew: %s was given on other facts of the dataset than it has now":                   {"%s法律（%s 方）要求重新批准：%s 是就数据集以前的事实作出的，现已不同", "право %s (сторона %s) требует одобрить заново: %s дано на другие факты о наборе данных, чем сейчас"},
+		"let it be approved as it is now, or publish the facts that were approved":                                                     {"请按现状重新批准，或者发布已获批准的事实", "одобрите его таким, каков он сейчас, или опубликуйте одобренные факты"},
+		"the agreement admits %d uses, and all were made":                                                                              {"协议允许使用 %d 次，均已用完", "соглашение допускает использований: %d, и все уже были"},
 	}
 }
