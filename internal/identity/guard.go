@@ -61,7 +61,7 @@ func (g Guard) Client() *http.Client {
 		ResponseHeaderTimeout:  headerTimeout,
 		IdleConnTimeout:        90 * time.Second,
 		MaxIdleConns:           256,
-		MaxIdleConnsPerHost:    16,
+		MaxIdleConnsPerHost:    64, // the outbox sends 48 messages at once
 		MaxResponseHeaderBytes: maxHeader,
 	}
 	return &http.Client{

@@ -6,12 +6,16 @@ import (
 	"errors"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
 	"corridor"
@@ -190,4 +194,41 @@ func TestTheClientChecksCertificates(t *testing.T) {
 	resp, err := Guard{AllowPrivate: true, Roots: roots}.Client().Get(srv.URL)
 	must(t, err)
 	resp.Body.Close()
+}
+
+func TestManyMessagesAtOnceComeBackToTheConnectionsThatTheyHad(t *testing.T) {
+	const atOnce = 48 // messages that the outbox sends
+	var opened atomic.Int32
+	var here sync.WaitGroup
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		here.Done()
+		here.Wait() // all of them are under way
+	}))
+	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	srv.Start()
+	defer srv.Close()
+	c := GuardedClient(true)
+	defer c.CloseIdleConnections()
+	for range 3 {
+		here.Add(atOnce)
+		var g errgroup.Group
+		for range atOnce {
+			g.Go(func() error {
+				resp, err := c.Get(srv.URL)
+				if err != nil {
+					return err
+				}
+				_, err = io.Copy(io.Discard, resp.Body)
+				return errors.Join(err, resp.Body.Close())
+			})
+		}
+		must(t, g.Wait())
+	}
+	if n := opened.Load(); n != atOnce {
+		t.Errorf("%d connections were opened for three times %d requests", n, atOnce)
+	}
 }
