@@ -338,8 +338,13 @@ func below(at, root string) bool {
 	return root == "/" || at == root || strings.HasPrefix(at, root+"/")
 }
 
-// peerDataset reads one dataset of a peer.
+// peerDataset reads one dataset of a peer. Many who negotiate about it at once
+// share the answer; nobody changes it.
 func (s *Service) peerDataset(ctx context.Context, did, base, id string) (*dsp.Dataset, error) {
+	return s.datasets.ask(ctx, did+" "+base+" "+id, func(ctx context.Context) (*dsp.Dataset, error) { return s.fetchDataset(ctx, did, base, id) })
+}
+
+func (s *Service) fetchDataset(ctx context.Context, did, base, id string) (*dsp.Dataset, error) {
 	r, err := s.client.Get(ctx, dsp.Peer{ID: did, Base: base}, dsp.DatasetPath(id))
 	if err != nil {
 		return nil, err

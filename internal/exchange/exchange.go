@@ -225,7 +225,8 @@ type Service struct {
 	files    *plane.Files
 	plane    *plane.Handler
 	bell     bell
-	turns    turns // of negotiations
+	turns    turns                // of negotiations
+	datasets shared[*dsp.Dataset] // of peers
 	limits   limits
 
 	negotiations *table[Negotiation]
