@@ -367,7 +367,13 @@ const (
 // put writes a record. The statements above write nothing over one of another
 // version.
 func put(ctx context.Context, tx *store.Tx, statement string, record any, columns ...any) error {
-	doc, err := json.Marshal(record)
+	var doc []byte
+	var err error
+	if d, ok := record.(*SidedDecision); ok {
+		doc, err = d.appendJSON(nil)
+	} else {
+		doc, err = json.Marshal(record)
+	}
 	if err != nil {
 		return corridor.E(corridor.Internal, "record: %w", err)
 	}

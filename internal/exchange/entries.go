@@ -73,18 +73,16 @@ func (s *Service) sealReceipts(ctx context.Context, st *step) error {
 	if !known || len(st.receipts) == 0 {
 		return nil
 	}
+	checkpoint, err := s.shownTo(ctx, st)
+	if err != nil {
+		return err
+	}
 	st.entries = make([]ledger.Entry, len(st.receipts))
 	for i, r := range st.receipts {
 		body := s.complete(st, r.body)
 		body.Prev = prev
 		if len(body.PeerRefs) > 0 {
-			err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-				body.PeerCheckpoint, err = s.shown(ctx, tx, body)
-				return err
-			})
-			if err != nil {
-				return err
-			}
+			body.PeerCheckpoint = checkpoint
 		}
 		e, err := s.cfg.Ledger.Prepare(ctx, body, identity.Present(s.cfg.Signer), r.secrets...)
 		if err != nil {
@@ -93,6 +91,23 @@ func (s *Service) sealReceipts(ctx context.Context, st *step) error {
 		st.entries[i], prev = e, e.Leaf
 	}
 	return nil
+}
+
+// shownTo reads the newest checkpoint of the peer's log, if a receipt of the step
+// quotes that log. All of them speak of one peer.
+func (s *Service) shownTo(ctx context.Context, st *step) (checkpoint string, err error) {
+	for _, r := range st.receipts {
+		body := s.complete(st, r.body)
+		if len(body.PeerRefs) == 0 || body.Peer == "" {
+			continue
+		}
+		err = s.db.Read(ctx, func(tx *store.Tx) error {
+			checkpoint, err = s.shown(ctx, tx, body)
+			return err
+		})
+		break
+	}
+	return checkpoint, err
 }
 
 // previous gives the receipt that the first one of a step follows, if the

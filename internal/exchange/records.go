@@ -1,7 +1,9 @@
 package exchange
 
 import (
+	"bytes"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"corridor"
@@ -112,6 +114,62 @@ func (d *SidedDecision) decode() (corridor.DecisionStatement, error) {
 		return *d.statement, nil
 	}
 	return d.Signed.Decode()
+}
+
+// appendJSON writes a decision as encoding/json would, except that it does not
+// read the statement through once more: that is canonical JSON already.
+func (d *SidedDecision) appendJSON(to []byte) ([]byte, error) {
+	rest := *d
+	if len(d.Signed.Statement) > 0 {
+		signature, err := marshal(d.Signed.Signature)
+		if err != nil {
+			return nil, err
+		}
+		to = slices.Concat(to, []byte(`{"signed":{"statement":`), d.Signed.Statement, []byte(`,"signature":`), signature, []byte(`},`))
+		rest.Signed = corridor.SignedDecision{}
+	}
+	raw, err := marshal(rest)
+	if err != nil {
+		return nil, err
+	}
+	if len(d.Signed.Statement) > 0 {
+		raw = raw[1:] // there is always an outcome
+	}
+	return append(to, raw...), nil
+}
+
+// JSON writes a negotiation for whoever asks, with its decisions at the end.
+func (n Negotiation) JSON() ([]byte, error) {
+	own, theirs := n.Own, n.Theirs
+	n.Own, n.Theirs = nil, nil
+	out, err := marshal(n)
+	for _, side := range []struct {
+		name string
+		d    *SidedDecision
+	}{{"own", own}, {"theirs", theirs}} {
+		if err != nil {
+			return nil, err
+		}
+		if side.d == nil {
+			continue
+		}
+		out = append(out[:len(out)-1], `,"`+side.name+`":`...)
+		if out, err = side.d.appendJSON(out); err == nil {
+			out = append(out, '}')
+		}
+	}
+	return out, err
+}
+
+// marshal writes JSON in which texts stay readable.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, corridor.E(corridor.Internal, "writing JSON: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // The states of an agreement.

@@ -17,6 +17,7 @@ import (
 
 	"corridor"
 	"corridor/internal/dsp"
+	"corridor/internal/exchange"
 	"corridor/internal/identity"
 )
 
@@ -234,6 +235,8 @@ func (s *server) write(w http.ResponseWriter, rt route, q *request, answer any, 
 		out = a.body
 	case dsp.Message:
 		out, err = dsp.Encode(a)
+	case exchange.Negotiation:
+		out, err = a.JSON()
 	default:
 		out, err = encode(a)
 	}
