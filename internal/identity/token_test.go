@@ -119,6 +119,23 @@ func TestAnIssuedTokenSaysWhoCalls(t *testing.T) {
 	}
 }
 
+func TestTokensOfLaterComeLaterInAReceiversIndexAndNoTwoAreAlike(t *testing.T) {
+	at := time.Date(2026, 11, 27, 10, 0, 0, 0, time.UTC)
+	seen := map[string]bool{}
+	last := ""
+	for range 100 {
+		id := newTokenID(at)
+		if seen[id] || seen[newTokenID(at)] || len(id) > maxJTI {
+			t.Fatal(id)
+		}
+		if id <= last {
+			t.Errorf("%s comes after %s", id, last)
+		}
+		seen[id], last = true, id
+		at = at.Add(time.Millisecond)
+	}
+}
+
 func TestForgedTokensAreRefused(t *testing.T) {
 	now := newClock().now().Unix()
 	for _, c := range []struct {
