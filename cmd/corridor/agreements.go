@@ -1,7 +1,5 @@
 package main
 
-import "io"
-
 // agreementsCmd lists this node's agreements.
 type agreementsCmd struct {
 	nodeFlags
@@ -37,18 +35,18 @@ func (c agreementsCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, items)
 	}
-	return showAgreements(a.stdout, items)
+	return showAgreements(a, items)
 }
 
 // showAgreements prints one line per agreement.
-func showAgreements(w io.Writer, items []agreementView) error {
-	rows := [][]string{{"AGREEMENT", "STATE", "ROLE", "PEER", "DATASET", "LAW DECIDED BY"}}
+func showAgreements(a *app, items []agreementView) error {
+	rows := [][]string{{a.text("AGREEMENT"), a.text("STATE"), a.text("ROLE"), a.text("PEER"), a.text("DATASET"), a.text("LAW DECIDED BY")}}
 	for _, g := range items {
-		who := "each side"
+		who := a.text("each side")
 		if g.DecidedBy != "" { // the peer speaks the Dataspace Protocol only
-			who = "this node alone, also for the peer"
+			who = a.text("this node alone, also for the peer")
 		}
-		rows = append(rows, []string{g.ID, g.State, g.Role, g.Peer, g.Dataset, who})
+		rows = append(rows, []string{g.ID, a.text(g.State), a.text(g.Role), g.Peer, g.Dataset, who})
 	}
-	return columns(w, "no agreements yet", rows)
+	return columns(a.stdout, a.text("no agreements yet"), rows)
 }

@@ -205,5 +205,5 @@ func (c adoptCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, g)
 	}
-	return showAgreements(a.stdout, []agreementView{g})
+	return showAgreements(a, []agreementView{g})
 }

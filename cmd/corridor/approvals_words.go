@@ -35,6 +35,7 @@ func approvalsWords() map[string]said {
 		"waits on node for %s":         {"等待本节点，已 %s", "ждёт узел уже %s"},
 		"waiting":                      {"等待中", "ждёт"},
 		"transfer":                     {"传输", "передача"},
+		"negotiation":                  {"协商", "переговоры"},
 		"NEGOTIATION":                  {"协商", "ПЕРЕГОВОРЫ"},
 		"TRANSFER":                     {"传输", "ПЕРЕДАЧА"},
 		"ROLE":                         {"角色", "РОЛЬ"},

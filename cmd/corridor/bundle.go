@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -35,8 +34,7 @@ func (c bundleCmd) Run(a *app) error {
 	if err := writeWhole(c.Out, raw); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s: %s, %s\n", c.Out, megabytes(int64(len(raw))), corridor.Digest(raw))
-	return err
+	return a.print("%s: %s, %s\n", c.Out, megabytes(int64(len(raw))), corridor.Digest(raw))
 }
 
 // writeWhole puts content under a name that is still free, complete or not

@@ -59,18 +59,18 @@ func (c catalogCmd) Run(a *app) error {
 		return err
 	}
 	for _, u := range p.Unread {
-		fmt.Fprintf(a.stderr, "not read: the catalogue of %s that it nests: %s\n", u.Peer, u.Why)
+		fmt.Fprint(a.stderr, a.text("not read: the catalogue of %s that it nests: %s\n", u.Peer, a.heard(u.Why)))
 	}
-	return columns(a.stdout, "the peer offers nothing to this node", listed(p.Items))
+	return columns(a.stdout, a.text("the peer offers nothing to this node"), a.listed(p.Items))
 }
 
 // listed makes the rows of a catalogue. Whose dataset it is stands there if
 // another catalogue is nested.
-func listed(items []listing) [][]string {
+func (a *app) listed(items []listing) [][]string {
 	nested := slices.ContainsFunc(items, func(d listing) bool { return d.Peer != "" })
-	rows := [][]string{{"DATASET", "OFFER", "FORMATS", "TITLE"}}
+	rows := [][]string{{a.text("DATASET"), a.text("OFFER"), a.text("FORMATS"), a.text("TITLE")}}
 	if nested {
-		rows[0] = append(rows[0], "PEER")
+		rows[0] = append(rows[0], a.text("PEER"))
 	}
 	for _, d := range items {
 		offers := make([]string, len(d.Offers))

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"net/url"
@@ -21,6 +20,7 @@ import (
 
 // initCmd makes a node directory.
 type initCmd struct {
+	speech
 	Dir           string   `required:"" type:"path" help:"Directory to make; it must not hold a node yet."`
 	DID           string   `required:"" name:"did" help:"Who the node is." placeholder:"did:web:HOST"`
 	Jurisdiction  string   `required:"" help:"The country whose law applies to this side (two letters)." placeholder:"CC"`
@@ -73,13 +73,8 @@ func (c initCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, `made %s: %s (%s), signs with %s
-a peer adds this node with
-  corridor peers add --did %s --jurisdiction %s --log-key '%s'
-start it with
-  corridor serve --dir %s
-`, c.Dir, c.DID, c.Jurisdiction, c.Suite, c.DID, c.Jurisdiction, vkey, c.Dir)
-	return err
+	return a.print("made %s: %s (%s), signs with %s\na peer adds this node with\n  corridor peers add --did %s --jurisdiction %s --log-key '%s'\nstart it with\n  corridor serve --dir %s\n",
+		c.Dir, c.DID, c.Jurisdiction, c.Suite, c.DID, c.Jurisdiction, vkey, c.Dir)
 }
 
 // trySigner asks an external signer before anything is made, so that a mistake

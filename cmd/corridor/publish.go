@@ -77,24 +77,22 @@ func (c publishCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, set)
 	}
-	fmt.Fprintf(a.stdout, "published %s: %s, %s, offer %s\n", set.ID, megabytes(set.Bytes), set.SHA256, set.Offer.ID)
-	return c.sayCounted(a, report)
+	return errors.Join(a.print("published %s: %s, %s, offer %s\n", set.ID, megabytes(set.Bytes), set.SHA256, set.Offer.ID), c.sayCounted(a, report))
 }
 
 // sayCounted tells how the people of the file are counted over the year.
-func (c publishCmd) sayCounted(a *app, report *scan.Report) (err error) {
+func (c publishCmd) sayCounted(a *app, report *scan.Report) error {
 	column, kind := proposeSubject(report, "")
 	switch {
 	case report.Subjects.Max == 0:
+		return nil
 	case c.Subject != "":
-		_, err = fmt.Fprintf(a.stdout, "people are counted by %s: whoever is in another dataset of this year too counts once\n", c.Subject)
+		return a.print("people are counted by %s: whoever is in another dataset of this year too counts once\n", c.Subject)
 	case column != "":
-		_, err = fmt.Fprintf(a.stdout, "people are counted as different from those of all other datasets; if %s is different for each person, publish with --subject %s --subject-kind %s\n",
+		return a.print("people are counted as different from those of all other datasets; if %s is different for each person, publish with --subject %s --subject-kind %s\n",
 			column, shellWord(column), kind)
-	default:
-		_, err = fmt.Fprintln(a.stdout, "people are counted as different from those of all other datasets; if a column identifies a person, name it with --subject and --subject-kind")
 	}
-	return err
+	return a.print("people are counted as different from those of all other datasets; if a column identifies a person, name it with --subject and --subject-kind\n")
 }
 
 // publication puts the scan's proposals and the operator's statements

@@ -51,9 +51,8 @@ func refusalWords() map[string]said {
 		"leave them out, or add --plain":                              {"请去掉，或者加上 --plain", "уберите их или добавьте --plain"},
 
 		// what there is, and what it may do
-		"there is no %s %q": {"没有%s %q", "нет: %s %q"},
-		"negotiation":       {"协商", "переговоры"},
-		"nothing is named":  {"未指明对象", "ничего не названо"},
+		"there is no %s %q here": {"此处没有 %[2]q（%[1]s）", "здесь нет: %s %q"},
+		"nothing is named":       {"未指明对象", "ничего не названо"},
 		"name what is to stop, or confirm with --everything":                              {"请指明要中止的对象，或者用 --everything 确认", "назовите, что остановить, или подтвердите --everything"},
 		"order %d of this authority is not a suspension":                                  {"本机关第 %d 号命令不是中止命令", "приказ %d этого органа - не остановка"},
 		"%s holds an authority already":                                                   {"%s 已有主管机关", "в %s уже есть орган"},

@@ -1,0 +1,93 @@
+package main
+
+// nodeWords are the sentences of the commands that make a node and exchange
+// data with it, and what a node says in their answers.
+func nodeWords() map[string]said {
+	return map[string]said{
+		"made %s: %s (%s), signs with %s\na peer adds this node with\n  corridor peers add --did %s --jurisdiction %s --log-key '%s'\nstart it with\n  corridor serve --dir %s\n": {
+			"已创建 %s：%s（%s），以 %s 签名\n对等方登记本节点：\n  corridor peers add --did %s --jurisdiction %s --log-key '%s'\n启动：\n  corridor serve --dir %s\n",
+			"создан %s: %s (%s), подписывает %s\nучастник добавляет этот узел так:\n  corridor peers add --did %s --jurisdiction %s --log-key '%s'\nзапуск:\n  corridor serve --dir %s\n"},
+		"published %s: %s, %s, offer %s\n": {"已发布 %s：%s，%s，要约 %s\n", "опубликовано %s: %s, %s, предложение %s\n"},
+		"people are counted by %s: whoever is in another dataset of this year too counts once\n": {"按 %s 统计人数：同一年度其他数据集中的同一人只计一次\n", "люди считаются по %s: кто есть и в другом наборе этого года, считается один раз\n"},
+		"people are counted as different from those of all other datasets; if %s is different for each person, publish with --subject %s --subject-kind %s\n": {
+			"其中的人按与其他数据集互不相同计算；如果 %s 对每个人都不同，请用 --subject %s --subject-kind %s 发布\n",
+			"люди считаются отличными от всех остальных наборов; если %s у каждого свой, публикуйте с --subject %s --subject-kind %s\n"},
+		"people are counted as different from those of all other datasets; if a column identifies a person, name it with --subject and --subject-kind\n": {
+			"其中的人按与其他数据集互不相同计算；如果有标识个人的列，请用 --subject 和 --subject-kind 指明\n",
+			"люди считаются отличными от всех остальных наборов; если столбец указывает человека, назовите его через --subject и --subject-kind\n"},
+		"%s: %s, %s\n": {"%s：%s，%s\n", "%s: %s, %s\n"},
+		"not read: the catalogue of %s that it nests: %s\n": {"未读取：其中嵌套的 %s 的目录：%s\n", "не прочитан: вложенный каталог %s: %s\n"},
+		"the peer offers nothing to this node":              {"对等方没有向本节点提供数据", "участник ничего не предлагает этому узлу"},
+		"OFFER":                                             {"要约", "ПРЕДЛОЖЕНИЕ"},
+		"FORMATS":                                           {"方式", "СПОСОБЫ"},
+		"TITLE":                                             {"标题", "НАЗВАНИЕ"},
+		"AGREEMENT":                                         {"协议", "СОГЛАШЕНИЕ"},
+		"this node alone, also for the peer":                {"仅由本节点判定（含对方）", "этот узел один, и за участника"},
+		"no agreements yet":                                 {"尚无协议", "соглашений пока нет"},
+		"open":                                              {"未最终确认", "открыто"},
+		"in_force":                                          {"有效", "в силе"},
+		"suspended":                                         {"已中止", "приостановлено"},
+		"terminated":                                        {"已终止", "прекращено"},
+
+		// why a step waits for a person
+		"a person answers every request":                                       {"每项请求由人员答复", "на каждый запрос отвечает человек"},
+		"a person verifies every agreement":                                    {"每份协议由人员核验", "каждое соглашение проверяет человек"},
+		"a person makes every agreement final":                                 {"每份协议由人员最终确认", "каждое соглашение завершает человек"},
+		"a person starts every transfer":                                       {"每次传输由人员开始", "каждую передачу начинает человек"},
+		"a person fetches what a transfer brings":                              {"传输的数据由人员获取", "данные передачи получает человек"},
+		"the consumer asks for other terms than the published ones":            {"使用方要求的条件与公布的不同", "потребитель просит не опубликованные условия"},
+		"the provider offers terms: accept them, ask for others, or terminate": {"提供方提出了条件：可接受、要求其他条件或者终止", "поставщик предлагает условия: примите, попросите другие или прекратите"},
+		"the data could not be %s: %s":                                         {"数据未能传送（%s）：%s", "данные не удалось передать (%s): %s"},
+
+		// what keeps a negotiation or a transfer from going on
+		"the source cannot be read":                                                       {"无法读取数据源", "источник не читается"},
+		"the source is not a regular file":                                                {"数据源不是普通文件", "источник - не обычный файл"},
+		"the request states no purpose":                                                   {"请求未说明目的", "в запросе нет цели"},
+		"state one, for example trade_logistics":                                          {"请说明目的，例如 trade_logistics", "укажите её, например trade_logistics"},
+		"state the missing facts and ask again":                                           {"请补充缺少的事实，然后再次请求", "укажите недостающие факты и спросите снова"},
+		"obtain it and ask again":                                                         {"请取得后再次请求", "получите его и спросите снова"},
+		"give what is missing: corridor approve":                                          {"请补充缺少的内容：corridor approve", "дайте недостающее: corridor approve"},
+		"the agreement is suspended: %s":                                                  {"协议已中止：%s", "соглашение приостановлено: %s"},
+		"the agreement is not in force: %s":                                               {"协议没有效力：%s", "соглашение не в силе: %s"},
+		"it comes back by itself when the law permits it again; otherwise negotiate anew": {"法律再次允许时自动恢复；否则请重新协商", "оно вернётся само, когда право снова разрешит; иначе договаривайтесь заново"},
+		"wait until its negotiation is FINALIZED":                                         {"请等待其协商达到 FINALIZED", "подождите, пока переговоры станут FINALIZED"},
+		"this node is the provider of that agreement":                                     {"本节点是该协议的提供方", "этот узел - поставщик по этому соглашению"},
+		"the consumer asks for the transfer":                                              {"由使用方请求传输", "передачу запрашивает потребитель"},
+		"the provider suspended this transfer, and only the provider resumes it":          {"提供方中止了本次传输，只有提供方可以恢复", "передачу остановил поставщик, и возобновить может только он"},
+		"the copy of this transfer was deleted at the end of its term":                    {"本次传输的副本已在期满时删除", "копия этой передачи удалена в конце срока"},
+		"the bundle does not verify":                                                      {"证明包未通过验证", "пакет доказательств не проходит проверку"},
+		"a rejection names who rejects and why":                                           {"拒绝须写明由谁拒绝及理由", "отказ называет, кто отказывает и почему"},
+		"give by and reason":                                                              {"请给出 by 和 reason", "укажите by и reason"},
+		"an approval names who gives it and under which reference":                        {"批准须写明由谁批准及文号", "разрешение называет, кто его дал и под каким номером"},
+		"this peer runs Corridor: an agreement with it is signed by both":                 {"该对等方使用 Corridor：协议须由双方签署", "у этого участника Corridor: соглашение с ним подписывают оба"},
+		"start it again first":                                                            {"请先重新开始", "сначала начните снова"},
+		"resume it":                                                                       {"请恢复", "возобновите её"},
+		"the process is changing too fast":                                                {"该过程变化过快", "процесс меняется слишком быстро"},
+		"this node does not use the witness policy of the compact":                        {"本节点未使用协定的见证方政策", "этот узел не использует политику свидетелей соглашения"},
+		"set witness_policy to the file with that digest":                                 {"请将 witness_policy 设为具有该摘要的文件", "задайте в witness_policy файл с этим дайджестом"},
+		"install the edition that the compact names, or let the members adopt a new version of the compact": {"请安装协定指明的版本，或者由成员采纳协定的新版本", "установите редакцию из соглашения, или пусть участники примут его новую версию"},
+		"a task is done when somebody says where the evidence is":                                           {"说明证明材料所在，事项才算完成", "задача выполнена, когда сказано, где подтверждение"},
+		"a task does not apply when somebody says why":                                                      {"说明理由，事项才算不适用", "задача неприменима, когда сказано почему"},
+		"give by and ref":   {"请给出 by 和 ref", "укажите by и ref"},
+		"give by and event": {"请给出 by 和 event", "укажите by и event"},
+
+		// what is given to commands
+		"is not a column of the file and a class of data":                                                   {"不是“文件的列=数据类别”", "это не столбец файла и класс данных"},
+		"for example: --holds route=location_track, or --holds route=none if it holds no data of any class": {"例如：--holds route=location_track；不含任何类别数据时用 --holds route=none", "например: --holds route=location_track, или --holds route=none, если данных никакого класса нет"},
+		"the file has no column %s": {"文件没有列 %s", "в файле нет столбца %s"},
+		"did you mean %s?":          {"是否指 %s？", "вы имели в виду %s?"},
+		"is missing":                {"缺少", "не указано"},
+		"is empty":                  {"为空", "пусто"},
+		"name the column that identifies a person":                               {"请指明标识个人的列", "назовите столбец, указывающий человека"},
+		"an offer takes no purpose, facts or evidence: the consumer states them": {"要约不含目的、事实或者证明：由使用方说明", "предложение не берёт цели, фактов и подтверждений: их называет потребитель"},
+		"leave all but --terms out":                                              {"请只保留 --terms", "оставьте только --terms"},
+		"an acceptance is of the terms offered":                                  {"接受的是所提出的条件", "принимают предложенные условия"},
+		"leave --terms out, or counter with them":                                {"请去掉 --terms，或者以其还价", "уберите --terms или сделайте с ними встречный запрос"},
+		"--terms is missing":                                                     {"缺少 --terms", "нет --terms"},
+		"give a file with the policy that you ask for":                           {"请给出含所要求条件的文件", "укажите файл с условиями, которых вы просите"},
+		"leave the flags out":                                                    {"请去掉这些选项", "уберите эти ключи"},
+		"this is not JSON":                                                       {"这不是 JSON", "это не JSON"},
+		"this is not a policy":                                                   {"这不是策略", "это не политика"},
+		"send Authorization: Bearer with the token of the node's token file":     {"请用节点令牌文件中的令牌发送 Authorization: Bearer", "отправьте Authorization: Bearer с токеном из файла узла"},
+	}
+}
