@@ -58,7 +58,11 @@ func (a *app) print(format string, args ...any) error {
 
 // heard puts what was said in English, by the node or further down, into the
 // person's language. Names and what nobody has put into it stay as they are.
-func (a *app) heard(text string) string { return a.interpreter().hear(text, maxDepth) }
+func (a *app) heard(text string) string {
+	s := a.interpreter()
+	s.looks = maxLooks
+	return s.hear(text, maxDepth)
+}
 
 func (a *app) interpreter() *interpreter {
 	if a.speaks == nil {
@@ -71,6 +75,7 @@ func (a *app) interpreter() *interpreter {
 type interpreter struct {
 	lang  string
 	texts map[string]said
+	looks int        // that are left for the text that is heard
 	known []sentence // those with the most words of their own first
 }
 
@@ -106,17 +111,20 @@ func newInterpreter(lang string) *interpreter {
 	return s
 }
 
-// maxDepth bounds how deep sentences in sentences are looked for, and maxHeard
-// how long they may be: strangers have a say in what they hold.
+// maxDepth bounds how deep sentences in sentences are looked for, maxHeard how
+// long they may be, and maxLooks how many parts of one text are looked at:
+// strangers have a say in what they hold.
 const (
 	maxDepth = 4
 	maxHeard = 4096
+	maxLooks = 100
 )
 
 func (s *interpreter) hear(text string, depth int) string {
-	if s.texts == nil || depth == 0 || text == "" || len(text) > maxHeard {
+	if s.texts == nil || depth == 0 || text == "" || len(text) > maxHeard || s.looks == 0 {
 		return text
 	}
+	s.looks--
 	for _, x := range s.known {
 		if m := x.is.FindStringSubmatch(text); m != nil {
 			return s.fill(x.key, m[1:], depth-1)

@@ -213,6 +213,10 @@ func TestARefusalIsSaidInThePersonsLanguage(t *testing.T) {
 	if got := (&app{lang: "ru"}).heard(long); got != long {
 		t.Error("a stranger's text of any length is looked through")
 	}
+	// Each of these signs could begin a part: without a bound there would be no end.
+	if many := strings.Repeat("a; b: c (d) ", 300) + "(e)"; (&app{lang: "zh"}).heard(many) != many {
+		t.Error("a text in which nothing is known is changed")
+	}
 }
 
 // inLanguage gives what speaks a language, made once for all tests.
