@@ -286,10 +286,10 @@ func (n *node) sql(query string, args ...any) {
 func TestWhatFailsHereIsNoSilenceOfThePeer(t *testing.T) {
 	cn, _, now, _, agreement, _ := released(t, "/corridor/receipts/")
 	pid := cn.transfer()
+	cn.sql(`UPDATE agreements SET doc = 'x' || doc WHERE id = ?`, agreement)
 	cn.stop() // what it has in mind of the agreement is gone
 	cn.start()
 	now.set(now.now().Add(25 * time.Hour))
-	cn.sql(`UPDATE agreements SET doc = 'x' || doc WHERE id = ?`, agreement)
 	if err := cn.x.ArrivalsDue(t.Context()); err == nil || !strings.Contains(err.Error(), "agreement") {
 		t.Errorf("an agreement that cannot be read: %v", err)
 	}
