@@ -21,14 +21,22 @@ import (
 // receipts, below the DSP base.
 func ReceiptsPath(agreement string) string { return "/corridor/receipts/" + url.PathEscape(agreement) }
 
+// receiptsOfTransfer is where those of one transfer alone are: what is asked
+// for at the end of each must not grow with the transfers of an agreement. A
+// peer that does not know the question answers with all.
+func receiptsOfTransfer(agreement, transfer string) string {
+	return ReceiptsPath(agreement) + "?transfer=" + url.QueryEscape(transfer)
+}
+
 // maxReceipts bounds a peer's answer: a bundle of all receipts of one
 // agreement, with proofs.
 const maxReceipts = 32 << 20
 
 // Receipts gives the other party of an agreement what our log holds about it,
-// each receipt with its proof, in the form of a bundle. What commitments hide
-// stays hidden.
-func (s *Service) Receipts(ctx context.Context, c identity.Caller, agreement string) ([]byte, error) {
+// each receipt with its proof, in the form of a bundle; or, if a transfer is
+// named by our identifier, about that one alone. What commitments hide stays
+// hidden.
+func (s *Service) Receipts(ctx context.Context, c identity.Caller, agreement, transfer string) ([]byte, error) {
 	a, err := s.Agreement(ctx, agreement)
 	if err != nil {
 		return nil, err
@@ -36,7 +44,21 @@ func (s *Service) Receipts(ctx context.Context, c identity.Caller, agreement str
 	if a.Peer != c.DID {
 		return nil, noSuch("agreement", agreement)
 	}
-	return s.export(ctx, a, false)
+	if transfer == "" {
+		return s.export(ctx, a, false)
+	}
+	t, err := s.TransferByPID(ctx, transfer)
+	if err != nil {
+		return nil, err
+	}
+	if t.Agreement != a.ID {
+		return nil, noSuch("transfer", transfer)
+	}
+	signed, err := corridor.DecodeAgreement(a.Signed)
+	if err != nil {
+		return nil, err
+	}
+	return s.cfg.Ledger.Export(ctx, ledger.ExportRequest{By: s.cfg.Self.DID, Agreement: &signed, Only: transfer, Logs: s.logsOf(ctx, a), Signed: s.documents})
 }
 
 func (s *Service) export(ctx context.Context, a Agreement, open bool) ([]byte, error) {
@@ -105,7 +127,8 @@ func (s *Service) transfersOf(ctx context.Context, agreement string) (pids []str
 // peerReceipts fetches and checks what the peer's log holds about an
 // agreement: form, signature, and inclusion under a checkpoint of the log that
 // the agreement names. The step keeps it, with what it quotes of authorities.
-func (s *Service) peerReceipts(ctx context.Context, a Agreement) (*step, []corridor.Receipt, error) {
+// The path says whether it is all or that of one transfer.
+func (s *Service) peerReceipts(ctx context.Context, a Agreement, path string) (*step, []corridor.Receipt, error) {
 	signed, err := corridor.DecodeAgreement(a.Signed)
 	if err != nil {
 		return nil, nil, err
@@ -119,7 +142,7 @@ func (s *Service) peerReceipts(ctx context.Context, a Agreement) (*step, []corri
 			return nil, nil, corridor.E(corridor.NotFound, "it is not known which log %s writes", a.Peer)
 		}
 	}
-	reply, err := s.receipts.Get(ctx, dsp.Peer{ID: a.Peer, Base: a.Callback}, ReceiptsPath(a.ID))
+	reply, err := s.receipts.Get(ctx, dsp.Peer{ID: a.Peer, Base: a.Callback}, path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -163,7 +186,7 @@ func (s *Service) gather(ctx context.Context, a Agreement) error {
 	if a.DecidedBy != "" { // a plain peer writes none
 		return nil
 	}
-	st, _, err := s.peerReceipts(ctx, a)
+	st, _, err := s.peerReceipts(ctx, a, ReceiptsPath(a.ID))
 	if err != nil {
 		return err
 	}
@@ -225,7 +248,7 @@ var errNoSuchReceipt = errors.New("")
 
 // receiptNow asks the peer for it once.
 func (s *Service) receiptNow(ctx context.Context, a Agreement, t *Transfer, kind string, r plane.Result) (*corridor.ReceiptRef, error) {
-	st, bodies, err := s.peerReceipts(ctx, a)
+	st, bodies, err := s.peerReceipts(ctx, a, receiptsOfTransfer(a.ID, t.PeerPID))
 	if err != nil {
 		return nil, err
 	}

@@ -132,6 +132,7 @@ type ExportRequest struct {
 	Agreement   *corridor.SignedAgreement   // nil for a refusal or an open negotiation
 	Negotiation string                      // own pid
 	Transfers   []string                    // own pids
+	Only        string                      // own pid of a transfer: its own receipts, which may be none, and neither others nor the agreement
 	Indexes     []int64                     // further own receipts
 	Matter      string                      // under which the peer's receipts were stored
 	Decisions   []corridor.SignedDecision   // beyond those of the agreement
@@ -160,8 +161,10 @@ func (l *Log) Export(ctx context.Context, q ExportRequest) ([]byte, error) {
 	var err error
 	if q.Agreement != nil {
 		f.About.Agreement = q.Agreement.Body.ID
-		if f.Agreement, err = corridor.Canonical(q.Agreement); err != nil {
-			return nil, err
+		if q.Only == "" {
+			if f.Agreement, err = corridor.Canonical(q.Agreement); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if f.Keys, err = documents(q.Documents); err != nil {
@@ -185,13 +188,14 @@ func (l *Log) Export(ctx context.Context, q ExportRequest) ([]byte, error) {
 	if f.Receipts, err = l.ownReceipts(ctx, q, f.About.Agreement); err != nil {
 		return nil, err
 	}
-	peer, err := l.peerReceipts(ctx, q.Matter, f.About.Agreement)
-	if err != nil {
-		return nil, err
-	}
-	f.Receipts = append(f.Receipts, peer...)
-	if len(f.Receipts) == 0 {
-		return nil, corridor.E(corridor.NotFound, "there is no receipt to export")
+	if q.Only == "" {
+		peer, err := l.peerReceipts(ctx, q.Matter, f.About.Agreement)
+		if err != nil {
+			return nil, err
+		}
+		if f.Receipts = append(f.Receipts, peer...); len(f.Receipts) == 0 {
+			return nil, corridor.E(corridor.NotFound, "there is no receipt to export")
+		}
 	}
 	if q.Agreement != nil && q.Signed != nil {
 		if err := q.quoted(ctx, &f); err != nil {
@@ -301,6 +305,9 @@ func (l *Log) indexes(ctx context.Context, q ExportRequest, agreement string) ([
 				set[i] = true
 			}
 			return rows.Err()
+		}
+		if q.Only != "" {
+			return find(`SELECT idx FROM ledger_entries WHERE transfer = ? AND transfer <> '' ORDER BY idx LIMIT ?`, q.Only)
 		}
 		err := errors.Join(
 			find(`SELECT idx FROM ledger_entries WHERE agreement = ? AND agreement <> '' ORDER BY idx LIMIT ?`, agreement),

@@ -1,13 +1,11 @@
 package server
 
 import (
-	"context"
 	_ "embed"
 	"net/http"
 
 	"corridor/internal/dsp"
 	"corridor/internal/exchange"
-	"corridor/internal/identity"
 )
 
 // routes is the table of contents of the node: one line per route.
@@ -51,7 +49,7 @@ func (s *server) routes() []route {
 
 		// for peers: what Corridor adds
 		{pattern: "GET " + Base + "/transfers/{pid}/corridor-address", kind: peer, family: tra, call: state(x.Address)},
-		{pattern: "GET " + Base + "/corridor/receipts/{pid}", kind: peer, family: tra, call: state(s.receipts)},
+		{pattern: "GET " + Base + "/corridor/receipts/{pid}", kind: peer, family: tra, call: s.receipts},
 
 		// for the operator: docs/management-api.md and openapi.yaml
 		{pattern: "GET /api/openapi.yaml", kind: admin, call: openAPI},
@@ -155,7 +153,7 @@ func versions(*request) (any, error) {
 	return dsp.VersionDocument{ProtocolVersions: []dsp.ProtocolVersion{{Version: dsp.Version, Path: Base, Binding: "HTTPS", IdentifierType: "did:web"}}}, nil
 }
 
-func (s *server) receipts(ctx context.Context, c identity.Caller, agreement string) (raw, error) {
-	out, err := s.x.Receipts(ctx, c, agreement)
+func (s *server) receipts(q *request) (any, error) {
+	out, err := s.x.Receipts(q.ctx, q.caller, q.PathValue("pid"), q.URL.Query().Get("transfer"))
 	return raw{contentType: dsp.MediaType, body: out}, err
 }
