@@ -60,7 +60,8 @@ type Receipt struct {
 	Negotiation string            `json:"negotiation,omitempty"` // issuer's own pid
 	Agreement   string            `json:"agreement,omitempty"`
 	Transfer    string            `json:"transfer,omitempty"` // issuer's own pid
-	State       string            `json:"state,omitempty"`    // state after the event
+	Increment   *Increment        `json:"increment,omitempty"`
+	State       string            `json:"state,omitempty"` // state after the event
 	Reason      string            `json:"reason,omitempty"`
 	Due         string            `json:"due,omitempty"` // deadline that was not kept: RFC 3339, UTC
 	Decision    *DecisionDigest   `json:"decision,omitempty"`
@@ -71,6 +72,14 @@ type Receipt struct {
 	// PeerCheckpoint is the newest checkpoint of the peer's log that the issuer
 	// has seen, signed by that log: who reads both logs can compare.
 	PeerCheckpoint string `json:"peer_checkpoint,omitempty"`
+}
+
+// Increment is one part of data that goes on. A transfer of it has a process of
+// its own for each, named as the transfer with "~" and the number behind it.
+type Increment struct {
+	Number int64 `json:"number"` // from 1, without a gap
+	Bytes  int64 `json:"bytes,omitempty"`
+	Rows   int64 `json:"rows,omitempty"`
 }
 
 // ReceiptRef points at a leaf of somebody's log.

@@ -407,7 +407,7 @@ func sameContent(r, q *receipt) error {
 	if x != "" && y != "" && x != y {
 		return mismatch("the bytes differ: %s sent, %s received", clip(y), clip(x))
 	}
-	return nil
+	return sameIncrement(a.Increment, b.Increment)
 }
 
 // slack is how far two honest clocks may be apart.

@@ -59,6 +59,7 @@ type config struct {
 	PersonLimit   string   `yaml:"person_limit" help:"How long the node waits for a person of its own who has something to decide, and how long a transfer may be suspended, for example 4320h (180 days), before it ends in the same way. What waits already keeps its date."`
 	Crawl         string   `yaml:"crawl" help:"How often the catalogues of the known peers are read for corridor find, for example 6h; a peer that fails or asks for it is left alone for longer. off: never."`
 	ConfirmWithin string   `yaml:"confirm_within" help:"How long a consumer may take to confirm the arrival of data that was released to it, for example 24h. After that the log says that it has not, once for each release; a confirmation that comes later is still taken."`
+	LookEvery     string   `yaml:"look_every" help:"How often the provider of data that goes on is asked for the next increment, for example 1m. corridor resume asks at once."`
 	AllowPrivate  bool     `yaml:"allow_private" help:"Whether peers may be at loopback or private addresses. Leave it false on a node that peers reach from outside."`
 	LogLevel      string   `yaml:"log_level" help:"What is logged to standard error, as JSON: debug, info, warn or error."`
 
@@ -69,7 +70,7 @@ type config struct {
 // defaults gives every field its meaning where the file is silent.
 func defaults() config {
 	return config{Signer: []string{}, Verifies: []string{}, TrustSigner: []string{}, Listen: "127.0.0.1:8181", Database: "node.db", Keys: "keys", Token: "admin.token",
-		Peers: "peers.yaml", Credentials: "credentials.yaml", Packs: "packs", Publishers: "publishers.yaml", Inbox: "inbox", PeerLimit: "2160h", PersonLimit: "4320h", Crawl: "6h", ConfirmWithin: "24h", SignedOnly: exchange.SignedWherePossible, LogLevel: "info"}
+		Peers: "peers.yaml", Credentials: "credentials.yaml", Packs: "packs", Publishers: "publishers.yaml", Inbox: "inbox", PeerLimit: "2160h", PersonLimit: "4320h", Crawl: "6h", ConfirmWithin: "24h", LookEvery: "1m", SignedOnly: exchange.SignedWherePossible, LogLevel: "info"}
 }
 
 const configFile = "config.yaml"
@@ -245,6 +246,9 @@ func (c *config) check(path string) error {
 	if _, err := c.confirmWithin(); err != nil {
 		return bad("confirm_within", err.Error(), "write a duration such as 24h, from 1m to 8760h")
 	}
+	if _, err := c.lookEvery(); err != nil {
+		return bad("look_every", err.Error(), "write a duration such as 1m, from 1s to 24h")
+	}
 	for _, m := range c.Manual {
 		if !slices.Contains(manualSteps, m) {
 			return bad("manual", fmt.Sprintf("%q is not a step", m), "use any of "+strings.Join(manualSteps, ", "))
@@ -284,6 +288,15 @@ func (c *config) confirmWithin() (time.Duration, error) {
 	d, err := time.ParseDuration(c.ConfirmWithin)
 	if err != nil || d < time.Minute || d > 365*24*time.Hour {
 		return 0, corridor.E(corridor.Invalid, "%q is not how long", c.ConfirmWithin)
+	}
+	return d, nil
+}
+
+// lookEvery is how often the provider of data that goes on is asked for more.
+func (c *config) lookEvery() (time.Duration, error) {
+	d, err := time.ParseDuration(c.LookEvery)
+	if err != nil || d < time.Second || d > 24*time.Hour {
+		return 0, corridor.E(corridor.Invalid, "%q is not how often", c.LookEvery)
 	}
 	return d, nil
 }

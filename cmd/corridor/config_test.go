@@ -45,6 +45,7 @@ func TestWrongConfigurationIsRefusedWithFileLineAndFix(t *testing.T) {
 		"open to the network without https":   {goodConfig + "listen: 0.0.0.0:8181\n", "c.yaml:4", "reverse proxy"},
 		"certificate without key":             {goodConfig + "tls_cert: a.pem\n", "c.yaml:4", "belong together"},
 		"step that cannot wait":               {goodConfig + "manual: [approve]\n", "c.yaml:4", "agree, verify, finalize, start, fetch"},
+		"questions too often":                 {goodConfig + "look_every: 10ms\n", "c.yaml:4", "1m"},
 		"limit that is none":                  {goodConfig + "peer_limit: forever\n", "c.yaml:4", "2160h"},
 		"limit of no length":                  {goodConfig + "person_limit: 5m\n", "c.yaml:4", "at least 1h"},
 		"level that does not exist":           {goodConfig + "log_level: loud\n", "c.yaml:4", "debug, info, warn, error"},

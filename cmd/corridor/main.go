@@ -48,6 +48,7 @@ type cli struct {
 	Status       statusCmd       `cmd:"" help:"Ask a running node how it is."`
 	Counters     countersCmd     `cmd:"" help:"Show how many people's data a node has let go this year, and the next threshold of its law."`
 	Publish      publishCmd      `cmd:"" help:"Put a file into this node's catalogue."`
+	Append       appendCmd       `cmd:"" help:"Add a file to a dataset of this node that grows."`
 	Withdraw     withdrawCmd     `cmd:"" help:"Take a dataset out of this node's catalogue."`
 	Catalog      catalogCmd      `cmd:"" help:"Show what a peer offers."`
 	Find         findCmd         `cmd:"" help:"Search the catalogues of all known peers."`

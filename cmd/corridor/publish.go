@@ -36,7 +36,8 @@ type publishCmd struct {
 	Evidence    map[string]string `help:"Evidence for a duty owed before the transfer: obligation=reference." placeholder:"DUTY=REF"`
 	By          string            `help:"Who states the evidence." default:"operator"`
 	subjectFlags
-	DryRun bool `help:"Show what would be published, and publish nothing."`
+	Growing bool `help:"The dataset grows: the file is its first increment, and corridor append adds more. Its consumers have a transfer that goes on."`
+	DryRun  bool `help:"Show what would be published, and publish nothing."`
 }
 
 // Help explains what is stated by whom, with examples.
@@ -102,7 +103,7 @@ func (c publishCmd) publication(a *app, report *scan.Report) (exchange.Publicati
 	if err != nil {
 		return exchange.Publication{}, corridor.E(corridor.Invalid, "%w", err)
 	}
-	p := exchange.Publication{ID: c.ID, Title: c.Title, Description: c.Description, Source: abs, Format: report.Format, Evidence: evidence(c.Evidence, c.By)}
+	p := exchange.Publication{ID: c.ID, Title: c.Title, Description: c.Description, Source: abs, Format: report.Format, Growing: c.Growing, Evidence: evidence(c.Evidence, c.By)}
 	if p.Subject, err = c.subject(report); err != nil {
 		return p, err
 	}

@@ -12,7 +12,8 @@ import (
 type transferCmd struct {
 	nodeFlags
 	Agreement string `arg:"" help:"Agreement, as corridor agreements shows it." complete:"agreements"`
-	Push      bool   `help:"Let the provider push the data here instead of fetching it."`
+	Push      bool   `xor:"way" help:"Let the provider push the data here instead of fetching it."`
+	GoesOn    bool   `xor:"way" help:"The dataset grows: fetch each increment, until one side ends the transfer."`
 	NoWait    bool   `help:"Return at once instead of waiting for the end."`
 }
 
@@ -21,8 +22,10 @@ func (transferCmd) Help() string {
 	return `Example:
   corridor transfer urn:uuid:... --dir node
   corridor transfer urn:uuid:... --push --dir node    # for a provider that has no address to fetch from
+  corridor transfer urn:uuid:... --goes-on --dir node # for a dataset that grows
 The file appears under its name only when its digest has been checked. Exit code 0: completed. 3: it waits for a person
-of this node or is suspended. 1: terminated. While it waits for the provider, Ctrl-C leaves it going: corridor transfers.`
+of this node or is suspended. 1: terminated. While it waits for the provider, Ctrl-C leaves it going: corridor transfers.
+Of a transfer that goes on each increment is told when it is here; corridor finish, suspend, resume and terminate act on all of it.`
 }
 
 // Run asks for the transfer and shows its progress until it ends.
@@ -33,8 +36,11 @@ func (c transferCmd) Run(a *app) error {
 	}
 	var t transferView
 	ask := map[string]string{"agreement": c.Agreement}
-	if c.Push {
+	switch {
+	case c.Push:
 		ask["format"] = catalog.FormatPush
+	case c.GoesOn:
+		ask["format"] = catalog.FormatGrowing
 	}
 	if err := node.post(a.ctx, "/api/transfers", ask, &t); err != nil {
 		return err
@@ -66,14 +72,22 @@ func (c transferCmd) follow(a *app, node *nodeClient, pid string) (transferView,
 	screen := newShow(a.stderr, c.JSON)
 	defer screen.clear()
 	wait := url.Values{"wait": {"30s"}}
-	if screen.live {
+	switch {
+	case screen.live:
 		wait = url.Values{"wait": {progressEvery.String()}}
+	case c.GoesOn:
+		wait = url.Values{"wait": {"2s"}}
 	}
 	started := time.Now()
 	var told patience
+	var shown int64
 	for {
 		var t transferView
-		if err := node.get(a.ctx, "/api/transfers/"+url.PathEscape(pid), wait, &t); err != nil {
+		var err error
+		if err = node.get(a.ctx, "/api/transfers/"+url.PathEscape(pid), wait, &t); err != nil {
+			return t, err
+		}
+		if shown, err = c.increments(a, node, t, shown); err != nil {
 			return t, err
 		}
 		if t.State == "COMPLETED" || t.State == "TERMINATED" || t.State == "SUSPENDED" || t.Waiting != nil && t.Waiting.On == "operator" {
@@ -85,6 +99,24 @@ func (c transferCmd) follow(a *app, node *nodeClient, pid string) (transferView,
 			return t, err
 		}
 	}
+}
+
+// increments tells of those of a transfer that are here and were not told yet,
+// and gives the last one that was.
+func (c transferCmd) increments(a *app, node *nodeClient, t transferView, shown int64) (int64, error) {
+	for ; shown < t.Increments; shown++ {
+		var part transferView
+		if err := node.get(a.ctx, "/api/transfers/"+url.PathEscape(fmt.Sprintf("%s~%d", t.PID, shown+1)), nil, &part); err != nil {
+			return shown, err
+		}
+		if part.SHA256 == "" {
+			return shown, nil
+		}
+		if !c.JSON {
+			fmt.Fprintf(a.stderr, "increment %d  %d rows  %d bytes  %s  %s\n", part.Number, part.Rows, part.Bytes, part.SHA256, part.File)
+		}
+	}
+	return shown, nil
 }
 
 // megabytes writes a size for a person.

@@ -51,6 +51,10 @@ type transferView struct {
 	Reason    []string `json:"reason"`
 	Waiting   *waiting `json:"waiting"`
 
+	Increments int64  `json:"increments,omitempty"`
+	PartOf     string `json:"part_of,omitempty"`
+	Number     int64  `json:"number,omitempty"`
+
 	ConfirmBy    string               `json:"confirm_by,omitempty"`
 	Unconfirmed  *corridor.ReceiptRef `json:"unconfirmed,omitempty"`
 	Acknowledged *corridor.ReceiptRef `json:"acknowledged,omitempty"`
@@ -153,6 +157,9 @@ func printNegotiation(a *app, n negotiationView) error {
 // printTransfer tells one transfer in a few lines.
 func printTransfer(a *app, t transferView) error {
 	lines := []string{a.text("transfer %s  %s  %d bytes", t.PID, a.stateOf(t.State), t.Bytes)}
+	if t.Increments > 0 {
+		lines = append(lines, a.text("goes on  %d increments so far, %d rows", t.Increments, t.Rows))
+	}
 	if t.File != "" {
 		lines = append(lines, a.text("file     %s", t.File))
 	}

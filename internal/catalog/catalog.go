@@ -47,6 +47,9 @@ var Migrations = []store.Migration{{Room: "catalog", Version: 1, SQL: schema, Po
 const (
 	FormatPull = "HttpData-PULL"
 	FormatPush = "HttpData-PUSH"
+	// FormatGrowing is the one distribution of a dataset that grows: the transfer
+	// goes on, and the consumer fetches each increment over HTTP.
+	FormatGrowing = "HttpData-PULL-NonFinite"
 )
 
 // Limits of one dataset, of one page, and of one publication of several.
@@ -74,6 +77,7 @@ type Dataset struct {
 	Evidence    map[string]corridor.Evidence `json:"evidence,omitempty"` // by obligation, for duties owed before the transfer
 	Subject     *Subject                     `json:"subject,omitempty"`  // never shown to peers
 	Manual      []string                     `json:"manual,omitempty"`   // steps that wait for a person; never shown to peers
+	Growing     bool                         `json:"growing,omitempty"`  // Source is its first increment; more are added
 	Published   time.Time                    `json:"published"`
 }
 
@@ -295,6 +299,14 @@ func decode(doc string) (Dataset, error) {
 	return d, nil
 }
 
+// Formats lists the distributions of a dataset.
+func (d Dataset) Formats() []string {
+	if d.Growing {
+		return []string{FormatGrowing}
+	}
+	return []string{FormatPull, FormatPush}
+}
+
 // DCAT is the dataset as a peer sees it. Service is where to negotiate.
 func (d Dataset) DCAT(service dsp.DataService) (dsp.Dataset, error) {
 	facts, err := json.Marshal(d.PublicFacts())
@@ -305,8 +317,9 @@ func (d Dataset) DCAT(service dsp.DataService) (dsp.Dataset, error) {
 		ID: d.ID, Title: d.Title, Description: d.Description, Keyword: d.Keywords,
 		HasPolicy: []dsp.Offer{d.Offer},
 		DCAT:      d.dcat(),
-		Distribution: []dsp.Distribution{{Format: FormatPull, AccessService: dsp.ServiceRef{ID: service.ID, Service: &service}},
-			{Format: FormatPush, AccessService: dsp.ServiceRef{ID: service.ID, Service: &service}}},
+	}
+	for _, format := range d.Formats() {
+		out.Distribution = append(out.Distribution, dsp.Distribution{Format: format, AccessService: dsp.ServiceRef{ID: service.ID, Service: &service}})
 	}
 	out.Facts = facts
 	return out, nil

@@ -80,10 +80,19 @@ func (s *Service) cutStopped(ctx context.Context, pid string) error {
 	if corridor.KindOf(err) == corridor.NotFound {
 		return nil // refused by Grant at the next request
 	}
-	if err == nil && (t.State == dsp.Suspended || t.State == dsp.Terminated) {
-		s.cut(pid, string(t.State))
+	if err != nil {
+		return err
 	}
-	return err
+	whole, err := s.whole(ctx, &t)
+	switch {
+	case err != nil:
+		return err
+	case t.State == dsp.Suspended || t.State == dsp.Terminated:
+		s.cut(pid, string(t.State))
+	case whole != nil && (whole.State == dsp.Suspended || whole.State.Final()):
+		s.cut(pid, string(whole.State))
+	}
+	return nil
 }
 
 // movesHere says whether this node has a hand in the stream of a transfer.

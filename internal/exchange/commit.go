@@ -22,6 +22,7 @@ type step struct {
 	neg      *Negotiation
 	agr      *Agreement
 	tr       *Transfer
+	whole    *Transfer         // of which tr is an increment: written with it, if it is still as it was read
 	datasets []catalog.Dataset // published
 	receipts []receipt
 	entries  []ledger.Entry                         // the same, signed before the transaction; nil: within
@@ -112,6 +113,9 @@ func (s *Service) afterwards(st *step) {
 			s.arrivalsChanged()
 		}
 	}
+	if st.whole != nil {
+		s.bell.ring(st.whole.PID)
+	}
 	if st.agr != nil && st.agr.stands() {
 		s.reviews.changed(st.review)
 	}
@@ -133,9 +137,11 @@ func (s *Service) tell(st *step) {
 		n := *st.neg
 		s.cfg.Changed(Change{Negotiation: &n})
 	}
-	if st.tr != nil {
-		t := *st.tr
-		s.cfg.Changed(Change{Transfer: &t})
+	for _, tr := range []*Transfer{st.tr, st.whole} {
+		if tr != nil {
+			t := *tr
+			s.cfg.Changed(Change{Transfer: &t})
+		}
 	}
 }
 
@@ -185,6 +191,11 @@ func (s *Service) write(ctx context.Context, tx *store.Tx, st *step) error {
 	}
 	if err := s.store(ctx, tx, st); err != nil {
 		return err
+	}
+	if st.tr != nil {
+		if err := s.endIncrement(ctx, tx, st.tr); err != nil {
+			return err
+		}
 	}
 	st.tell(tx)
 	return nil
@@ -329,11 +340,13 @@ func (s *Service) store(ctx context.Context, tx *store.Tx, st *step) error {
 			return err
 		}
 	}
+	if st.whole != nil {
+		if err := s.putTransfer(ctx, tx, st.whole, now); err != nil {
+			return err
+		}
+	}
 	if t := st.tr; t != nil {
-		t.settleWaiting(now, s.limits)
-		t.Updated = now
-		t.version++
-		if err := put(ctx, tx, transferRow, t.stored(), t.PID, t.Peer, t.PeerPID, string(t.Role), t.Agreement, string(t.State), t.PendingName, t.version, dsp.FormatTime(now), t.due(), t.used()); err != nil {
+		if err := s.putTransfer(ctx, tx, t, now); err != nil {
 			return err
 		}
 		if err := take(ctx, tx, st, t.PID, t.version); err != nil {
@@ -352,6 +365,13 @@ func (s *Service) store(ctx context.Context, tx *store.Tx, st *step) error {
 	return st.inside(ctx, tx)
 }
 
+func (s *Service) putTransfer(ctx context.Context, tx *store.Tx, t *Transfer, now time.Time) error {
+	t.settleWaiting(now, s.limits)
+	t.Updated = now
+	t.version++
+	return put(ctx, tx, transferRow, t.stored(), t.PID, t.Peer, t.PeerPID, string(t.Role), t.Agreement, t.PartOf, string(t.State), t.PendingName, t.version, dsp.FormatTime(now), t.due(), t.used())
+}
+
 const (
 	negotiationRow = `INSERT INTO negotiations (doc, pid, peer, peer_pid, role, state, pending, version, updated_at, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (pid) DO UPDATE SET doc = excluded.doc, peer_pid = excluded.peer_pid, state = excluded.state, pending = excluded.pending, version = excluded.version, updated_at = excluded.updated_at, due = excluded.due
@@ -359,7 +379,7 @@ const (
 	agreementRow = `INSERT INTO agreements (doc, id, negotiation, peer, role, dataset, state, version, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET doc = excluded.doc, state = excluded.state, version = excluded.version
 		WHERE agreements.version = excluded.version - 1`
-	transferRow = `INSERT INTO transfers (doc, pid, peer, peer_pid, role, agreement, state, pending, version, updated_at, due, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	transferRow = `INSERT INTO transfers (doc, pid, peer, peer_pid, role, agreement, part_of, state, pending, version, updated_at, due, used) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (pid) DO UPDATE SET doc = excluded.doc, peer_pid = excluded.peer_pid, state = excluded.state, pending = excluded.pending, version = excluded.version, updated_at = excluded.updated_at, due = excluded.due, used = excluded.used
 		WHERE transfers.version = excluded.version - 1`
 )

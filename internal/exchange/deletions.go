@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func (t *Transfer) leftover() bool {
 // discard removes what has come of a transfer that was ended. Its stream is
 // cut already; where it has not come to its end yet, this is tried again.
 func (s *Service) discard(ctx context.Context, t *Transfer) error {
-	_, release, ok, err := s.db.Claim(ctx, leaseMove+t.PID)
+	_, release, ok, err := s.db.Claim(ctx, leaseMove+cmp.Or(t.PartOf, t.PID))
 	if err == nil && !ok {
 		err = corridor.E(corridor.Conflict, "its stream has not come to its end")
 	}

@@ -171,7 +171,7 @@ func (s *Service) acknowledged(ctx context.Context, m store.Message, reply *dsp.
 				st.after = append(st.after, func() { s.run.wanted(t.PID) })
 			}
 			if t.State == dsp.Completed {
-				st.after = append(st.after, func() { s.learn(t.Agreement) })
+				st.after = append(st.after, func() { s.learn(&t) })
 			}
 			st.tr = &t
 		}

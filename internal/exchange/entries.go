@@ -122,6 +122,19 @@ func (st *step) previous() (prev string, known bool) {
 	return "", false
 }
 
+// told is what a receipt says of an increment.
+func (t *Transfer) told(kind string) *corridor.Increment {
+	if t.PartOf == "" {
+		return nil
+	}
+	i := &corridor.Increment{Number: t.Number}
+	switch kind {
+	case corridor.ReceiptTransferReleased, corridor.ReceiptTransferReceived, corridor.ReceiptTransferAcknowledged:
+		i.Bytes, i.Rows = t.Bytes, t.Rows
+	}
+	return i
+}
+
 // complete fills in what every receipt of a step has in common.
 func (s *Service) complete(st *step, r corridor.Receipt) corridor.Receipt {
 	r.Version, r.Issuer = 1, s.cfg.Self.DID
@@ -137,6 +150,7 @@ func (s *Service) complete(st *step, r corridor.Receipt) corridor.Receipt {
 	if t := st.tr; t != nil {
 		r.Peer, r.Dataset, r.Agreement, r.Transfer, r.Negotiation = t.Peer, t.Dataset, t.Agreement, t.PID, t.Negotiation
 		r.Prev = t.Prev
+		r.Increment = t.told(r.Type)
 	}
 	return st.quoteAuthorities(r)
 }

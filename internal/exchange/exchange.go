@@ -100,6 +100,7 @@ var Migrations = []store.Migration{
 	{Room: "exchange", Version: 13, SQL: askedSchema, Postgres: askedPostgres},
 	{Room: "exchange", Version: 14, SQL: documentsSchema, Postgres: documentsPostgres},
 	{Room: "exchange", Version: 15, SQL: usesSchema},
+	{Room: "exchange", Version: 16, SQL: incrementsSchema, Postgres: incrementsPostgres},
 	{Room: "keys", Version: 1, SQL: keysSchema},
 	{Room: "settings", Version: 1, SQL: adminSchema},
 	{Room: "packs", Version: 1, SQL: packsSchema, Postgres: packsPostgres},
@@ -193,6 +194,9 @@ type Config struct {
 	// ConfirmWithin is how long the consumer of a release may take to confirm
 	// its arrival before the log says that it has not; 0: 24 hours.
 	ConfirmWithin time.Duration
+	// LookEvery is how often the consumer of data that goes on asks for the next
+	// increment; 0: 1 minute.
+	LookEvery time.Duration
 	// Changed is told of every committed change of a negotiation or a transfer.
 	// It must return at once. Nil: nobody is told.
 	Changed func(Change)
@@ -304,6 +308,9 @@ func New(c Config) (*Service, error) {
 	}
 	if c.ConfirmWithin <= 0 {
 		c.ConfirmWithin = confirmWithin
+	}
+	if c.LookEvery <= 0 {
+		c.LookEvery = lookEvery
 	}
 	s := &Service{cfg: c, db: c.DB, log: c.Log, limits: limits{c.Retry, c.PeerLimit, c.PersonLimit},
 		client:   dsp.NewClient(dsp.ClientConfig{HTTP: c.HTTP, Token: c.Token, Log: c.Log}),

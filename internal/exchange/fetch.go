@@ -71,6 +71,21 @@ func (r *runs) stop(pid string) {
 	}
 }
 
+// waits says whether a fetch is asked for after a pause.
+func (r *runs) waits(pid string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pauses[pid] != nil
+}
+
+// forget drops how far a stream has come that is at its end.
+func (r *runs) forget(pid string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.far, pid)
+	delete(r.moved, pid)
+}
+
 func (r *runs) note(pid string, n int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -175,7 +190,7 @@ func (s *Service) recover(ctx context.Context) error {
 			return err
 		}
 		for _, t := range list {
-			if !t.moves() || t.Pending != dsp.None || t.Parked != "" || t.Deleted != nil || s.run.has(t.PID) {
+			if !t.moves() || t.Pending != dsp.None || t.Parked != "" || t.Deleted != nil || s.run.has(t.PID) || t.PartOf != "" && t.Received == nil {
 				continue
 			}
 			if peer, err := s.cfg.Directory.Lookup(ctx, t.Peer); err == nil && (t.pushed() || t.wanted || s.held(StepFetch, peer, nil) == "") {
@@ -212,7 +227,7 @@ func (s *Service) move(ctx context.Context, pid string) {
 		s.log.WarnContext(ctx, "a transfer does not go on", "transfer", pid, "error", refused)
 		return // the review of its agreement suspends it
 	}
-	if t.Waiting.isOver(s.now(), t.Pending) && (t.Stalled == nil || s.began.After(*t.Waiting.By)) { // the node was down
+	if (!t.growing() || t.Stalled != nil) && t.Waiting.isOver(s.now(), t.Pending) && (t.Stalled == nil || s.began.After(*t.Waiting.By)) { // the node was down
 		t, err = s.takenUpAgain(ctx, pid)
 	}
 	what := "fetched"
@@ -291,6 +306,9 @@ func (s *Service) standStill(ctx context.Context, pid string, why error) {
 }
 
 func (s *Service) carry(ctx context.Context, t *Transfer) error {
+	if t.growing() {
+		return s.follow(ctx, t.PID)
+	}
 	if t.pushed() {
 		return s.push(ctx, t)
 	}
@@ -368,7 +386,7 @@ func (s *Service) arrived(ctx context.Context, pid string, r plane.Result) error
 	if err != nil {
 		return err
 	}
-	_, err = s.actTransfer(ctx, pid, func(t *Transfer, st *step) error {
+	_, err = s.actTransfer(ctx, pid, func(t *Transfer, st *step) (err error) {
 		if t.State != dsp.Started || t.Pending != dsp.None { // stopped while we looked for the receipt
 			if t.pushed() {
 				return &corridor.Error{Kind: corridor.Conflict, Msg: "the transfer is " + stateName(t.State)}
@@ -377,6 +395,15 @@ func (s *Service) arrived(ctx context.Context, pid string, r plane.Result) error
 		}
 		if err := t.ended(); err != nil {
 			return err
+		}
+		if t.Received == nil { // else its transfer may have ended by now
+			if st.whole, err = s.whole(ctx, t); err != nil {
+				return err
+			}
+			if w := st.whole; w != nil && (w.State != dsp.Started || w.Pending != dsp.None) {
+				return nil
+			}
+			st.ofWhole(r)
 		}
 		a, err := s.Agreement(ctx, t.Agreement)
 		if err != nil {

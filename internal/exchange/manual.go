@@ -137,7 +137,7 @@ func (t *Transfer) mayBegin(m dsp.Type) error {
 // Start starts a transfer that waits for a person, as its provider. The law is
 // asked again.
 func (s *Service) Start(ctx context.Context, pid string) (Transfer, error) {
-	return s.actTransfer(ctx, pid, func(t *Transfer, st *step) error {
+	return s.actWhole(ctx, pid, func(t *Transfer, st *step) error {
 		if err := t.mayBegin(dsp.TypeTransferStart); err != nil {
 			return err
 		}
@@ -151,7 +151,7 @@ func (s *Service) Start(ctx context.Context, pid string) (Transfer, error) {
 // Complete ends a transfer as complete by a person's word, where the bytes
 // went or came by another way than through this node. It vouches for none.
 func (s *Service) Complete(ctx context.Context, pid string) (Transfer, error) {
-	return s.actTransfer(ctx, pid, func(t *Transfer, st *step) error {
+	return s.actWhole(ctx, pid, func(t *Transfer, st *step) error {
 		if err := t.mayBegin(dsp.TypeCompletion); err != nil {
 			return err
 		}

@@ -48,6 +48,9 @@ func (st *step) tell(tx *store.Tx) {
 	if st.tr != nil {
 		tx.Tell(toldTransfer + st.tr.PID)
 	}
+	if st.whole != nil {
+		tx.Tell(toldTransfer + st.whole.PID)
+	}
 	if st.agr != nil {
 		tx.Tell(toldReviews)
 	}
@@ -65,7 +68,7 @@ func (s *Service) told(what string) {
 		s.bell.ring(negotiation)
 	case isTransfer:
 		s.bell.ring(transfer)
-		s.running([]string{transfer})
+		s.running(append(s.streamsOf(transfer), transfer))
 		s.deletionsChanged()
 		s.arrivalsChanged()
 	case what == toldReviews:

@@ -40,6 +40,7 @@ type Publication struct {
 	Evidence    map[string]corridor.Evidence `json:"evidence,omitempty"` // by obligation, for duties owed before the transfer
 	Manual      []string                     `json:"manual,omitempty"`   // steps that wait for a person: agree, finalize, start
 	Subject     *catalog.Subject             `json:"subject,omitempty"`  // which column names a person; absent: all are counted as different from others
+	Growing     bool                         `json:"growing,omitempty"`  // the file is the first increment; more are added (Append)
 }
 
 // private lists the facts that the catalogue does not show unless asked to:
@@ -120,7 +121,7 @@ func (s *Service) Withdraw(ctx context.Context, id string) (Withdrawn, error) {
 // prepare checks a publication and makes of it the dataset and its receipt.
 func (s *Service) prepare(ctx context.Context, p Publication) (d catalog.Dataset, r receipt, err error) {
 	d = catalog.Dataset{ID: p.ID, Title: p.Title, Description: p.Description, Keywords: p.Keywords, Format: p.Format,
-		Facts: p.Facts, Public: p.Public, Plan: p.Plan, Evidence: p.Evidence, Subject: p.Subject, Manual: p.Manual, Published: s.now().UTC()}
+		Facts: p.Facts, Public: p.Public, Plan: p.Plan, Evidence: p.Evidence, Subject: p.Subject, Manual: p.Manual, Growing: p.Growing, Published: s.now().UTC()}
 	if err := checkID(p.ID); err != nil {
 		return d, r, err
 	}
@@ -141,6 +142,9 @@ func (s *Service) prepare(ctx context.Context, p Publication) (d catalog.Dataset
 		return d, r, corridor.E(corridor.Invalid, "source: %w", err)
 	}
 	if d.SHA256, d.Bytes, err = digestFile(ctx, d.Source); err != nil {
+		return d, r, err
+	}
+	if err := s.checkGrowth(ctx, d); err != nil {
 		return d, r, err
 	}
 	if err := s.checkFacts(&d); err != nil {

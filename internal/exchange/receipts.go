@@ -104,7 +104,7 @@ func (s *Service) logsOf(ctx context.Context, a Agreement) map[string]corridor.L
 func (s *Service) transfersOf(ctx context.Context, agreement string) (pids []string, err error) {
 	const most = 1000
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT pid FROM transfers WHERE agreement = ? ORDER BY pid LIMIT ?`, agreement, most)
+		rows, err := tx.Query(ctx, `SELECT pid FROM transfers WHERE agreement = ? AND part_of = '' ORDER BY pid LIMIT ?`, agreement, most)
 		if err != nil {
 			return err
 		}
@@ -182,11 +182,11 @@ func (s *Service) peerReceipts(ctx context.Context, a Agreement, path string) (*
 }
 
 // gather fetches the peer's receipts and keeps them.
-func (s *Service) gather(ctx context.Context, a Agreement) error {
+func (s *Service) gather(ctx context.Context, a Agreement, path string) error {
 	if a.DecidedBy != "" { // a plain peer writes none
 		return nil
 	}
-	st, _, err := s.peerReceipts(ctx, a, ReceiptsPath(a.ID))
+	st, _, err := s.peerReceipts(ctx, a, path)
 	if err != nil {
 		return err
 	}
@@ -194,15 +194,19 @@ func (s *Service) gather(ctx context.Context, a Agreement) error {
 }
 
 // learn gathers the peer's receipts in the background, while the peer is
-// there; Bundle does it again.
-func (s *Service) learn(agreement string) {
+// there; Bundle does it again. Of an increment only its own are gathered.
+func (s *Service) learn(t *Transfer) {
+	path := ReceiptsPath(t.Agreement)
+	if t.PartOf != "" {
+		path = receiptsOfTransfer(t.Agreement, t.PeerPID)
+	}
 	s.background(func(ctx context.Context) {
-		a, err := s.Agreement(ctx, agreement)
+		a, err := s.Agreement(ctx, t.Agreement)
 		if err == nil {
-			err = s.gather(ctx, a)
+			err = s.gather(ctx, a, path)
 		}
 		if err != nil && ctx.Err() == nil {
-			s.log.InfoContext(ctx, "the peer's receipts could not be fetched yet", "agreement", agreement, "error", err)
+			s.log.InfoContext(ctx, "the peer's receipts could not be fetched yet", "agreement", t.Agreement, "error", err)
 		}
 	})
 }
@@ -298,7 +302,7 @@ func (s *Service) Bundle(ctx context.Context, agreement string) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.gather(ctx, a); err != nil {
+	if err := s.gather(ctx, a, ReceiptsPath(a.ID)); err != nil {
 		s.log.WarnContext(ctx, "the bundle has only the receipts of the peer that are already here", "agreement", agreement, "error", err)
 	}
 	raw, err := s.export(ctx, a, true)

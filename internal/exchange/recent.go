@@ -138,8 +138,10 @@ func (s *Service) forget(st *step) {
 	if st.agr != nil {
 		s.agreements.recent.forget(st.agr.ID)
 	}
-	if st.tr != nil {
-		s.transfers.recent.forget(st.tr.PID)
+	for _, t := range []*Transfer{st.tr, st.whole} {
+		if t != nil {
+			s.transfers.recent.forget(t.PID)
+		}
 	}
 }
 
@@ -153,8 +155,10 @@ func (s *Service) remember(st *step) {
 		a.textKept = true
 		s.agreements.keep(a.ID, a.version, a)
 	}
-	if t := st.tr; t != nil {
-		s.transfers.keep(t.PID, t.version, *t)
+	for _, t := range []*Transfer{st.tr, st.whole} {
+		if t != nil {
+			s.transfers.keep(t.PID, t.version, *t)
+		}
 	}
 }
 

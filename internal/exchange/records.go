@@ -226,8 +226,14 @@ type Transfer struct {
 	Pending     dsp.State `json:"pending,omitempty"`
 	PendingName string    `json:"pending_name,omitempty"`
 	Waiting     *Waiting  `json:"waiting,omitempty"`
-	Format      string    `json:"format"`
-	Plain       bool      `json:"plain,omitempty"` // the peer speaks the Dataspace Protocol only
+	// Of data that goes on: the increments that have begun; and of a transfer
+	// that is one of them, whose it is and which one.
+	Increments int64  `json:"increments,omitempty"`
+	PartOf     string `json:"part_of,omitempty"`
+	Number     int64  `json:"number,omitempty"`
+
+	Format string `json:"format"`
+	Plain  bool   `json:"plain,omitempty"` // the peer speaks the Dataspace Protocol only
 
 	File   string `json:"file,omitempty"` // consumer: where it arrived
 	Bytes  int64  `json:"bytes,omitempty"`

@@ -487,7 +487,7 @@ var errNotRunning = errors.New("nothing runs")
 // that only waits is refused when somebody wants to start it; one that is
 // complete but for the acknowledgement has nothing left to stop.
 func (s *Service) suspendByLaw(t *Transfer, st *step, a Agreement) error {
-	if t.Pending != dsp.Started && (t.State != dsp.Started || t.Pending != dsp.None) {
+	if t.PartOf != "" || t.Pending != dsp.Started && (t.State != dsp.Started || t.Pending != dsp.None) {
 		return errNotRunning
 	}
 	st.stop = a.stop

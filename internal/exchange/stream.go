@@ -34,6 +34,9 @@ func (s *Service) dataAddress(t *Transfer) (*dsp.DataAddress, error) {
 // Address gives the consumer of a running transfer a new token: a stream may
 // outlive the one that started it.
 func (s *Service) Address(ctx context.Context, c identity.Caller, pid string) (*dsp.TransferStartMessage, error) {
+	if of, number, ok := splitIncrement(pid); ok {
+		return s.increment(ctx, c, of, number)
+	}
 	t, err := s.TransferByPID(ctx, pid)
 	if err != nil {
 		return nil, err
@@ -85,12 +88,19 @@ func (s *Service) Grant(ctx context.Context, transfer, token string) (plane.Gran
 // grant is what may flow of a transfer now.
 func (s *Service) grant(ctx context.Context, t *Transfer) (plane.Grant, error) {
 	var g plane.Grant
-	if err := t.open(); err != nil {
+	if err := s.openNow(ctx, t); err != nil {
 		return g, err
 	}
 	a, d, err := s.standing(ctx, t)
 	if err != nil {
 		return g, err
+	}
+	if t.PartOf != "" {
+		i, err := s.incrementOf(ctx, d, t.Number)
+		if err != nil {
+			return g, err
+		}
+		d = i.as(d)
 	}
 	if err := s.mayFlow(ctx, t); err != nil {
 		return g, err
@@ -166,7 +176,7 @@ func (s *Service) withinTerm(a corridor.Agreement) (end time.Time, err error) {
 func (s *Service) Started(ctx context.Context, transfer string, _ int64) error {
 	t, err := s.TransferByPID(ctx, transfer)
 	if err == nil {
-		err = t.open()
+		err = s.openNow(ctx, &t)
 	}
 	if err != nil {
 		return err
@@ -184,11 +194,17 @@ func (s *Service) Progress(transfer string, sent int64) {
 // before the consumer learns the digest, so that no byte is complete on the
 // other side without it. A stream that is repeated has its receipt already.
 func (s *Service) Finished(ctx context.Context, transfer string, r plane.Result) error {
-	_, err := s.actTransfer(ctx, transfer, func(t *Transfer, st *step) error {
+	_, err := s.actTransfer(ctx, transfer, func(t *Transfer, st *step) (err error) {
 		if t.Released != nil && t.SHA256 == r.SHA256 {
 			return nil
 		}
 		if err := t.open(); err != nil { // stopped while the last bytes were on their way
+			return err
+		}
+		if st.whole, err = s.whole(ctx, t); err == nil && st.whole != nil {
+			err = st.whole.open()
+		}
+		if err != nil {
 			return err
 		}
 		a, err := s.Agreement(ctx, t.Agreement)
@@ -201,6 +217,7 @@ func (s *Service) Finished(ctx context.Context, transfer string, r plane.Result)
 			return err
 		}
 		t.Bytes, t.Rows, t.SHA256 = r.Bytes, r.Rows, r.SHA256
+		st.ofWhole(r)
 		s.awaitArrival(t)
 		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferReleased, State: string(dsp.Started),
 			Digests: map[string]string{"content": r.SHA256, "agreement": a.Digest}}, note: func(ref corridor.ReceiptRef) { t.Released = &ref }}}

@@ -30,7 +30,7 @@ func (s *Service) keepTasks(ctx context.Context, tx *store.Tx, st *step) error {
 		}
 		st.clocks = true
 	}
-	if st.tr != nil && st.letsGo() {
+	if st.tr != nil && !st.tr.growing() && st.letsGo() {
 		st.clocks, st.alarm = true, ""
 		return s.transferMoves(ctx, tx, st.tr)
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"corridor"
 	"corridor/internal/catalog"
@@ -30,12 +31,15 @@ func (s *Service) TransferIn(ctx context.Context, agreement, format string) (t T
 
 func (s *Service) transferIn(ctx context.Context, agreement, format string) (Transfer, error) {
 	var t Transfer
-	if format != catalog.FormatPull && format != catalog.FormatPush {
+	if format != catalog.FormatPull && format != catalog.FormatPush && format != catalog.FormatGrowing {
 		return t, wrongFormat(format)
 	}
 	a, err := s.Agreement(ctx, agreement)
 	if err != nil {
 		return t, err
+	}
+	if format == catalog.FormatGrowing && a.DecidedBy != "" {
+		return t, onlyFinite(a.Peer)
 	}
 	if a.Role != dsp.Consumer {
 		return t, &corridor.Error{Kind: corridor.Conflict, Msg: "this node is the provider of that agreement", Fix: "the consumer asks for the transfer"}
@@ -124,7 +128,7 @@ func (s *Service) TransferRequested(ctx context.Context, c identity.Caller, m *d
 		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferRequested, State: string(t.State), Digests: map[string]string{"agreement": a.Digest}, PeerRefs: st.heard}}}
 		if _, stopped := s.passageOf(d, c.Peer.Participant); byOrder(stopped) {
 			t.refuseOrdered(stopped, st)
-		} else if err := s.checkRequest(ctx, c, a, m); err != nil {
+		} else if err := s.checkRequest(ctx, c, a, d, m); err != nil {
 			return err
 		} else if err := s.begin(ctx, c.Peer.Participant, a, &t, s.held(StepStart, c.Peer, &d), st); err != nil {
 			return err
@@ -145,7 +149,7 @@ func orElse(err, other error) error {
 	return other
 }
 
-func (s *Service) checkRequest(ctx context.Context, c identity.Caller, a Agreement, m *dsp.TransferRequestMessage) error {
+func (s *Service) checkRequest(ctx context.Context, c identity.Caller, a Agreement, d catalog.Dataset, m *dsp.TransferRequestMessage) error {
 	if err := a.inForce(); err != nil {
 		return err
 	}
@@ -156,19 +160,36 @@ func (s *Service) checkRequest(ctx context.Context, c identity.Caller, a Agreeme
 		return err
 	}
 	switch {
+	case d.Growing && c.Peer.Plain != nil:
+		return onlyFinite(c.DID)
+	case d.Growing != (m.Format == catalog.FormatGrowing):
+		return wrongFormat(m.Format, d.Formats()...)
 	case m.Format == catalog.FormatPush:
 		return s.checkSink(ctx, m)
-	case m.Format != catalog.FormatPull:
-		return wrongFormat(m.Format)
+	case m.Format != catalog.FormatPull && m.Format != catalog.FormatGrowing:
+		return wrongFormat(m.Format, d.Formats()...)
 	case m.DataAddress != nil:
 		return &corridor.Error{Kind: corridor.Invalid, Where: "dataAddress", Msg: "belongs to a push", Fix: "leave it out and fetch, or ask for " + catalog.FormatPush}
 	}
 	return nil
 }
 
-func wrongFormat(got string) error {
-	return &corridor.Error{Kind: corridor.Invalid, Where: "format", Msg: fmt.Sprintf("%q is not a way in which this gateway moves data", clip(got)),
-		Fix: "use " + catalog.FormatPull + " or " + catalog.FormatPush}
+// wrongFormat names the ways there are: of one dataset, or of all.
+func wrongFormat(got string, ways ...string) error {
+	what := "this gateway moves data"
+	if ways == nil {
+		ways = []string{catalog.FormatPull, catalog.FormatPush, catalog.FormatGrowing}
+	} else {
+		what = "this dataset is offered"
+	}
+	return &corridor.Error{Kind: corridor.Invalid, Where: "format", Msg: fmt.Sprintf("%q is not a way in which %s", clip(got), what), Fix: "use " + strings.Join(ways, " or ")}
+}
+
+// onlyFinite refuses data that goes on between this node and one that could not
+// confirm its increments.
+func onlyFinite(peer string) error {
+	return &corridor.Error{Kind: corridor.Invalid, Where: "format", Msg: peer + " speaks the Dataspace Protocol only, which has no word for one increment of data that goes on",
+		Fix: "publish what there is as a dataset that does not grow"}
 }
 
 // begin decides whether a transfer may start now, and puts the start, the
@@ -195,7 +216,7 @@ func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a 
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.dataset(ctx, a.Dataset)
+	d, err := s.datasetOf(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -226,11 +247,15 @@ func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a 
 	if refused := u.made(); refused != nil {
 		return refused, nil
 	}
-	if st.people, err = s.reckon(ctx, d); err != nil {
+	if st.people, err = s.reckon(ctx, countedAs(d, t.Number)); err != nil {
 		return nil, err
 	}
-	if _, refused, err = s.exportNow(peer, &n, d, st.people); err != nil || refused != nil {
+	decision, refused, err := s.exportNow(peer, &n, d, st.people)
+	if err != nil || refused != nil {
 		return refused, err
+	}
+	if t.PartOf != "" {
+		return s.coversNow(&a, d, decision), nil
 	}
 	_, refused, err = s.insteadNow(&n)
 	return refused, err
@@ -331,6 +356,9 @@ func (s *Service) hearTransfer(ctx context.Context, c identity.Caller, pid strin
 			return err
 		})
 		if err != nil {
+			return err
+		}
+		if err := t.asWholeFrom(m); err != nil {
 			return err
 		}
 		if !repeat && !t.toldAgain(m) {
@@ -440,6 +468,11 @@ func (s *Service) resumedByConsumer(ctx context.Context, c identity.Caller, t *T
 // the consumer's receipt, and acknowledges it in our log.
 func (s *Service) TransferCompleted(ctx context.Context, c identity.Caller, pid string, m *dsp.TransferCompletionMessage) (*dsp.TransferProcess, error) {
 	return s.hearTransfer(ctx, c, pid, m, m.Extensions, func(t *Transfer, st *step) error {
+		if t.growing() { // each increment was acknowledged by itself
+			st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferCompleted, State: string(t.State), PeerRefs: st.heard}}}
+			st.after = append(st.after, func() { s.cut(t.PID, string(t.State)); s.learn(t) })
+			return nil
+		}
 		if t.Role == dsp.Consumer {
 			return t.completed(st)
 		}
@@ -452,7 +485,7 @@ func (s *Service) TransferCompleted(ctx context.Context, c identity.Caller, pid 
 		}
 		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferAcknowledged, State: string(t.State), Digests: t.late(digests), PeerRefs: st.heard},
 			note: func(ref corridor.ReceiptRef) { t.Acknowledged = &ref }}}
-		st.after = append(st.after, func() { s.run.stop(t.PID); s.learn(t.Agreement) })
+		st.after = append(st.after, func() { s.run.stop(t.PID); s.learn(t) })
 		return nil
 	})
 }
@@ -490,13 +523,15 @@ func (s *Service) stopped(t *Transfer, kind string, st *step) {
 // cut ends the streams of a transfer on either end.
 func (s *Service) cut(pid, why string) {
 	s.run.stop(pid)
-	s.plane.Stop(pid, why)
-	s.unseen.done(pid)
+	for _, open := range append(s.streamsOf(pid), pid) {
+		s.plane.Stop(open, why)
+		s.unseen.done(open)
+	}
 }
 
 // Suspend stops a transfer for the time being, from this side.
 func (s *Service) Suspend(ctx context.Context, pid, reason string) (Transfer, error) {
-	return s.actTransfer(ctx, pid, func(t *Transfer, st *step) error {
+	return s.actWhole(ctx, pid, func(t *Transfer, st *step) error {
 		return s.suspend(t, st, "", reasons(reason))
 	})
 }
@@ -526,6 +561,11 @@ func (s *Service) Resume(ctx context.Context, pid string) (Transfer, error) {
 	return s.actTransfer(ctx, pid, func(t *Transfer, st *step) error {
 		if t.Pending != dsp.None {
 			return onItsWay(pid, t.Pending)
+		}
+		if t.Received == nil { // else what is said again is that it arrived
+			if err := t.asWhole(); err != nil {
+				return err
+			}
 		}
 		if t.Role == dsp.Consumer && t.State == dsp.Started && (t.File == "" || !t.pushed()) { // manual.fetch, or a fetch that gave up, also after the file was here
 			t.Parked, t.wanted = "", true
@@ -572,7 +612,7 @@ func (s *Service) restart(ctx context.Context, t *Transfer, st *step) error {
 
 // TerminateTransfer ends a transfer from this side.
 func (s *Service) TerminateTransfer(ctx context.Context, pid, reason string) (Transfer, error) {
-	return s.actTransfer(ctx, pid, func(t *Transfer, st *step) error {
+	return s.actWhole(ctx, pid, func(t *Transfer, st *step) error {
 		return s.terminateTransfer(t, st, "", reasons(reason))
 	})
 }
@@ -608,6 +648,16 @@ func (s *Service) toldOfStop(t *Transfer, reply *dsp.Reply, st *step) {
 	if t.PeerPID != "" {
 		s.sayStop(t, dsp.Terminated, st)
 	}
+}
+
+// actWhole is actTransfer for what a person does to a transfer as a whole.
+func (s *Service) actWhole(ctx context.Context, pid string, do func(*Transfer, *step) error) (Transfer, error) {
+	return s.actTransfer(ctx, pid, func(t *Transfer, st *step) error {
+		if err := t.asWhole(); err != nil {
+			return err
+		}
+		return do(t, st)
+	})
 }
 
 func (s *Service) actTransfer(ctx context.Context, pid string, do func(*Transfer, *step) error) (Transfer, error) {

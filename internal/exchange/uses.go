@@ -24,11 +24,19 @@ type uses struct {
 	most   int64 // 0: no bound
 }
 
-// countUses counts the transfers of an agreement that are uses of it, one of
-// them left out: those that are not over, and those of which data has left or
-// arrived, if only a part.
-func countUses(ctx context.Context, tx *store.Tx, agreement string, role dsp.Role, but string) (n int64, err error) {
-	err = tx.QueryRow(ctx, `SELECT COUNT(*) FROM transfers WHERE agreement = ? AND role = ? AND pid <> ? AND (state <> 'TERMINATED' OR used = 1)`, agreement, string(role), but).Scan(&n)
+// countUses counts the transfers of an agreement that are uses of it, t
+// left out: those that are not over, and those of which data has left or
+// arrived, if only a part. Of data that goes on each increment is one, and the
+// transfer may be started again for the last of them.
+func countUses(ctx context.Context, tx *store.Tx, t *Transfer) (n int64, err error) {
+	part, but := ` AND part_of = ''`, t.PID
+	switch {
+	case t.growing():
+		part, but = ` AND part_of <> ''`, incrementPID(t.PID, t.Increments)
+	case t.PartOf != "":
+		part = ` AND part_of <> ''`
+	}
+	err = tx.QueryRow(ctx, `SELECT COUNT(*) FROM transfers WHERE agreement = ? AND role = ? AND pid <> ? AND (state <> 'TERMINATED' OR used = 1)`+part, t.Agreement, string(t.Role), but).Scan(&n)
 	if err != nil {
 		err = fmt.Errorf("count transfers: %w", err)
 	}
@@ -42,7 +50,7 @@ func (s *Service) usesOf(ctx context.Context, n *Negotiation, t *Transfer) (u us
 		return u, err
 	}
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		u.before, err = countUses(ctx, tx, t.Agreement, t.Role, t.PID)
+		u.before, err = countUses(ctx, tx, t)
 		return err
 	})
 	return u, err
@@ -90,7 +98,7 @@ func (st *step) stillLeft(ctx context.Context, tx *store.Tx) error {
 	if st.uses == nil || st.uses.most == 0 || st.tr == nil || st.tr.State == dsp.Terminated {
 		return nil
 	}
-	n, err := countUses(ctx, tx, st.tr.Agreement, st.tr.Role, st.tr.PID)
+	n, err := countUses(ctx, tx, st.tr)
 	if err == nil && n >= st.uses.most {
 		err = errChanged
 	}

@@ -81,7 +81,15 @@ func due(w *Waiting, pending dsp.State) string {
 }
 
 func (n *Negotiation) due() string { return due(n.Waiting, n.Pending) }
-func (t *Transfer) due() string    { return due(t.Waiting, t.Pending) }
+
+// due of an increment that has not gone or come as a whole is that of its
+// transfer.
+func (t *Transfer) due() string {
+	if t.PartOf != "" && t.SHA256 == "" {
+		return ""
+	}
+	return due(t.Waiting, t.Pending)
+}
 
 // settleWaiting says, whenever a record is written, on whom it waits from now
 // on, and until when.
@@ -176,6 +184,10 @@ func (t *Transfer) waits(now time.Time, l limits) *Waiting {
 		w = Waiting{On: "peer", Why: "suspended by the " + string(t.StoppedBy), Next: "the peer resumes, or either side terminates"}
 	case t.Stalled != nil:
 		w = Waiting{On: "node", Why: "it is not known whether the data may move", Next: "it is tried again by itself; " + t.Stalled.Why, Retry: &t.Stalled.Retry}
+	case t.growing() && t.State == dsp.Started && t.Role == dsp.Consumer:
+		w = Waiting{On: "peer", Why: fmt.Sprintf("the data goes on; increments so far: %d", t.Increments), Next: "the provider is asked for more now and then, and at once on resume; either side completes it"}
+	case t.growing() && t.State == dsp.Started:
+		w = Waiting{On: "peer", Why: fmt.Sprintf("the data goes on; increments so far: %d", t.Increments), Next: "the consumer asks for what is added (corridor append); either side completes it"}
 	case t.Role == dsp.Consumer && t.State == dsp.Requested:
 		w = Waiting{On: "peer", Why: "the provider decides whether to start", Next: "the data's address or a refusal arrives"}
 	case t.Role == dsp.Consumer && t.pushed():

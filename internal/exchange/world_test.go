@@ -56,6 +56,7 @@ type node struct {
 	retry          time.Duration // how long messages are repeated; 0: the default
 	life           time.Duration // of data-plane tokens; 0: the default
 	credentials    exchange.Credentials
+	look           time.Duration // between two questions for what was added; 0: the default
 	confirm        time.Duration // in which an arrival is confirmed; 0: the default
 	verifies       []string      // suites of peers' signatures; nil: all
 	trust          string        // suite of its trust service; empty: none
@@ -225,7 +226,7 @@ func (n *node) wire(ctx context.Context) (http.Handler, error) {
 	n.x, err = exchange.New(exchange.Config{
 		Self: n.who, Keys: keys, Settings: n.settings, Base: n.base(), DataBase: n.url() + "/data", Inbox: filepath.Join(n.dir, "inbox"), Temp: n.dir,
 		DB: n.db, Ledger: n.log, Law: lib, Signer: n.keys.National, Verifies: n.verifies, Trust: n.keys.Trust, TrustName: "Trust service of " + n.name, Directory: n.peers, Resolver: resolver, Credentials: n.credentials, AskEvery: 20 * time.Millisecond, Token: tokens.Issue, UseToken: useToken,
-		HTTP: n.http, Streams: identity.Guard{AllowPrivate: n.private}.Client(), Guard: identity.Guard{AllowPrivate: n.private}.Check, CountKeys: filepath.Join(n.dir, "keys"), StreamKey: []byte("0123456789abcdef0123456789abcdef" + n.name), Manual: n.manual, RequireCompact: n.requireCompact, SignedApprovals: n.signed, Policy: n.policy, Retry: n.retry, TokenLife: n.life, ConfirmWithin: n.confirm, Now: n.now, Log: logger(n),
+		HTTP: n.http, Streams: identity.Guard{AllowPrivate: n.private}.Client(), Guard: identity.Guard{AllowPrivate: n.private}.Check, CountKeys: filepath.Join(n.dir, "keys"), StreamKey: []byte("0123456789abcdef0123456789abcdef" + n.name), Manual: n.manual, RequireCompact: n.requireCompact, SignedApprovals: n.signed, Policy: n.policy, Retry: n.retry, TokenLife: n.life, ConfirmWithin: n.confirm, LookEvery: n.look, Now: n.now, Log: logger(n),
 	})
 	if err != nil {
 		return nil, err

@@ -75,6 +75,13 @@ func (s *server) datasets(q *request) (any, error) {
 	})(q)
 }
 
+// increments lists what a dataset that grows consists of.
+func (s *server) increments(q *request) (any, error) {
+	return list(func(ctx context.Context, p exchange.Page) ([]exchange.Added, string, error) {
+		return s.x.Increments(ctx, q.PathValue("id"), p)
+	})(q)
+}
+
 // filtersOf are the query values that do not say which page is wanted.
 func filtersOf(q *request) map[string]string {
 	by := map[string]string{}

@@ -107,7 +107,7 @@ func TestTheOpenAPIDocumentKnowsEveryRouteOfTheManagementAPI(t *testing.T) {
 // components are the Go types that the schemas of the document stand for.
 func components() map[string]any {
 	return map[string]any{
-		"Acceptance": exchange.Acceptance{}, "Adoption": exchange.Adoption{}, "Agreement": exchange.Agreement{}, "Approval": corridor.Approval{}, "ApprovalGiven": exchange.Approval{},
+		"Acceptance": exchange.Acceptance{}, "Added": exchange.Added{}, "Addition": exchange.Addition{}, "Adoption": exchange.Adoption{}, "Agreement": exchange.Agreement{}, "Approval": corridor.Approval{}, "ApprovalGiven": exchange.Approval{},
 		"Citation": corridor.Citation{}, "Constraint": dsp.Constraint{}, "Counter": exchange.Counter{}, "Counters": exchange.Counters{},
 		"Dataset": catalog.Dataset{}, "Evidence": corridor.Evidence{}, "Flow": corridor.Flow{}, "Happened": exchange.Happened{}, "Line": law.Line{},
 		"Equivocation": ledger.Equivocation{}, "ByPerson": exchange.ByPerson{}, "Listing": exchange.Listing{}, "Unread": exchange.Unread{}, "LogRef": corridor.LogRef{}, "LogStatus": exchange.LogStatus{}, "Negotiation": exchange.Negotiation{},
@@ -428,6 +428,21 @@ func TestAnswersAreWhatTheDocumentDescribes(t *testing.T) {
 	a.must(409, cn, "POST", "/api/negotiations/"+parked+"/finalize", "", "")
 	a.must(400, kz, "POST", "/api/agreements", `{"id":"x"}`, "")
 	a.must(409, kz, "POST", "/api/agreements", `{"id":"x","peer":"`+cn.did+`","role":"consumer","dataset":"people","by":"a","reference":"1"}`, "") // it runs Corridor
+
+	// Data that goes on.
+	grows := `"source":"` + file + `","format":"csv","facts":{"data_classes":["non_personal"],"subjects_in_file":0,"subjects_ytd":0}}`
+	a.must(201, cn, "POST", "/api/datasets", `{"id":"flow","growing":true,`+grows, "")
+	a.must(409, cn, "POST", "/api/datasets", `{"id":"flow",`+grows, "")
+	a.must(201, cn, "POST", "/api/datasets/flow/increments", `{"source":"`+file+`","number":2,"facts":{"subjects_in_file":0}}`, "")
+	a.must(409, cn, "POST", "/api/datasets/flow/increments", `{"source":"`+file+`","number":2,"facts":{"subjects_in_file":0}}`, "")
+	a.must(400, cn, "POST", "/api/datasets/flow/increments", `{"source":"`+file+`","number":3}`, "")
+	a.must(404, cn, "POST", "/api/datasets/none/increments", `{"source":"`+file+`"}`, "")
+	a.must(404, cn, "GET", "/api/datasets/none/increments", "", "")
+	a.must(409, cn, "GET", "/api/datasets/people/increments", "", "")
+	a.must(400, cn, "GET", "/api/datasets/flow/increments?after=x", "", "")
+	if got := a.must(200, cn, "GET", "/api/datasets/flow/increments?after=1", "", "dataset"); got != "flow" {
+		t.Errorf("the increments of %q", got)
+	}
 
 	// What is left to people.
 	a.must(200, cn, "GET", "/api/counters", "", "")

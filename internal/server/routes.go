@@ -70,6 +70,8 @@ func (s *server) routes() []route {
 		{pattern: "POST /api/datasets", kind: admin, status: created, call: given(x.Publish)},
 		{pattern: "POST /api/datasets/batch", kind: admin, status: created, call: s.publishAll},
 		{pattern: "DELETE /api/datasets/{id}", kind: admin, call: byID(x.Withdraw)},
+		{pattern: "GET /api/datasets/{id}/increments", kind: admin, call: s.increments},
+		{pattern: "POST /api/datasets/{id}/increments", kind: admin, status: created, call: named(x.Append)},
 		{pattern: "GET /api/datasets/{id}/reach", kind: admin, call: s.reach},
 		{pattern: "GET /api/negotiations", kind: admin, call: list(x.Negotiations)},
 		{pattern: "POST /api/negotiations", kind: admin, status: accepted, call: given(x.Negotiate)},

@@ -1,0 +1,114 @@
+package verify
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"corridor"
+)
+
+// growth is one side's story of the increments of one transfer: the receipts of
+// each kind, by number.
+type growth struct {
+	issuer, transfer string
+	kinds            map[string]map[int64]*receipt
+	err              error
+}
+
+// increments checks what receipts say of data that goes on: each names the
+// increment by which it is named, none was told twice in two ways, and none is
+// left out between others.
+func (c *checker) increments() {
+	for i, p := range c.parts() {
+		gap := p.gap()
+		if p.err == nil && p.issuer == c.file.About.By { // it has all of its own
+			p.err = gap
+		}
+		id := fmt.Sprintf("increments[%d]", i)
+		c.rep.expect(id, "The increments of "+clip(p.transfer)+" as "+clip(p.issuer)+" tells them", p.err, p.told(), "what was sent and what arrived is told without a gap", "export the receipts of the agreement anew")
+		if p.err == nil && gap != nil {
+			c.rep.note(id+".whole", "All receipts of "+clip(p.issuer)+" about these increments are here", gap.Error(), "ask "+clip(p.issuer)+" for its own bundle")
+		}
+	}
+}
+
+// parts gathers the receipts of increments by issuer and transfer.
+func (c *checker) parts() []*growth {
+	var list []*growth
+	for i := range c.list {
+		r := &c.list[i]
+		in := r.leaf.Receipt
+		at := strings.LastIndex(in.Transfer, "~")
+		if in.Increment == nil || in.Transfer == "" {
+			continue
+		}
+		of := in.Transfer[:max(at, 0)]
+		k := slices.IndexFunc(list, func(p *growth) bool { return p.issuer == in.Issuer && p.transfer == of })
+		if k < 0 {
+			k, list = len(list), append(list, &growth{issuer: in.Issuer, transfer: of, kinds: map[string]map[int64]*receipt{}})
+		}
+		list[k].err = firstOf(list[k].err, list[k].add(r))
+	}
+	slices.SortFunc(list, func(a, b *growth) int {
+		return cmp.Or(cmp.Compare(a.issuer, b.issuer), cmp.Compare(a.transfer, b.transfer))
+	})
+	return list
+}
+
+func (p *growth) add(r *receipt) error {
+	in := r.leaf.Receipt
+	if n := in.Increment.Number; n < 1 || in.Transfer != fmt.Sprintf("%s~%d", p.transfer, n) {
+		return mismatch("%s is of %q and says that it is number %d", r.name, clip(in.Transfer), n)
+	}
+	if p.kinds[in.Type] == nil {
+		p.kinds[in.Type] = map[int64]*receipt{}
+	}
+	before := p.kinds[in.Type][in.Increment.Number]
+	p.kinds[in.Type][in.Increment.Number] = r
+	if before == nil {
+		return nil
+	}
+	if said := before.leaf.Receipt; said.Digests[corridor.DigestContent] != in.Digests[corridor.DigestContent] || *said.Increment != *in.Increment {
+		return mismatch("%s and %s tell increment %d in two ways", before.name, r.name, in.Increment.Number)
+	}
+	return nil
+}
+
+// gap names the first increment that is left out between others.
+func (p *growth) gap() error {
+	for _, kind := range []string{corridor.ReceiptTransferStarted, corridor.ReceiptTransferReleased, corridor.ReceiptTransferReceived} {
+		seen := p.kinds[kind]
+		for n := int64(1); n <= int64(len(seen)); n++ {
+			if seen[n] == nil {
+				return mismatch("there is no receipt %s of increment %d, and there are of later ones", kind, n)
+			}
+		}
+	}
+	return nil
+}
+
+func (p *growth) told() string {
+	var out []string
+	for _, k := range []struct{ kind, does string }{{corridor.ReceiptTransferStarted, "begun"}, {corridor.ReceiptTransferReleased, "released"}, {corridor.ReceiptTransferReceived, "received"},
+		{corridor.ReceiptTransferAcknowledged, "acknowledged"}, {corridor.ReceiptTransferUnconfirmed, "not confirmed in time"}, {corridor.ReceiptTransferDeleted, "deleted at the end of the term"}} {
+		if n := len(p.kinds[k.kind]); n > 0 {
+			out = append(out, fmt.Sprintf("%d %s", n, k.does))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// sameIncrement: both ends speak of the same increment, of one length.
+func sameIncrement(a, b *corridor.Increment) error {
+	switch {
+	case a == nil && b == nil:
+		return nil
+	case a == nil || b == nil || a.Number != b.Number:
+		return mismatch("it answers a receipt of another increment")
+	case a.Bytes != b.Bytes || a.Rows != b.Rows:
+		return mismatch("increment %d had %d bytes and %d rows when it was sent, and has %d and %d here", a.Number, b.Bytes, b.Rows, a.Bytes, a.Rows)
+	}
+	return nil
+}
