@@ -264,9 +264,32 @@ func statesDoc() string {
 	b.WriteString("\nThe protocol is of two minds about who may start a suspended transfer again: its message table says the provider, its\n" +
 		"HTTPS binding lets the consumer attempt it at the provider. The table allows both, and the side that receives the attempt\ndecides whether to agree.\n" +
 		"\nEvery step can be taken by hand: `corridor answer` (offer, counter, accept, agree, verify, finalize), `corridor offer`, `start`,\n`suspend`, `resume`, `finish`, `terminate`, or the [management API](management-api.md). Which steps wait for a person is\nsaid with `manual` for a node, a peer or a dataset ([configuration](configuration.md)). An act that is not drawn here is refused.\n" +
-		waitsDoc)
+		waitsDoc + strings.ReplaceAll(growingDoc, "'", "`"))
 	return b.String()
 }
+
+const growingDoc = `
+## Data that goes on
+A dataset that grows ('corridor publish --growing', then 'corridor append') is offered in one way only, 'HttpData-PULL-NonFinite'. Its transfer is a
+non-finite one in the words of the protocol: it stays STARTED until one side completes, suspends or terminates it ('corridor transfer --goes-on').
+
+* Each increment is a transfer process of its own below it, named as the transfer with '~' and the number behind it, from 1 without a gap. It begins
+  STARTED when the consumer asks for 'GET {base}/transfers/{providerPid}~{number}/corridor-address', and ends COMPLETED with the
+  TransferCompletionMessage of the consumer. The answer is a TransferStartMessage: without 'dataAddress' nothing was added yet; with it, 'corridor:facts' are the public
+  facts of this increment. The same call gives a new token. An increment begins only when the one before it has been released.
+* Its release, arrival and acknowledgement are receipts of its own, with number, bytes and rows ('increment'). Its copy has a term of its own; an arrival
+  that is not confirmed shows by itself.
+* Before each increment both sides ask their law, with the numbers of people in it, the policy, the approvals, orders and the life of the agreement.
+  'count' counts increments, and the count of the year its people. What is refused does not begin: the side that refuses suspends the transfer with the
+  reason. Duties that the law of today puts on the bytes must be in the plan that was agreed on, and an
+  approval covers the numbers that it was given for.
+* Nothing of an increment moves unless the transfer is STARTED. Suspended in the middle, it goes on where it was; when the transfer ends, an increment
+  that is not complete ends with it and its part is deleted. Acts on one increment are refused: they belong to the transfer.
+* The consumer asks for the next increment when the transfer starts, at every 'corridor resume', and every 'look_every' (1 minute). With
+  'manual: [fetch]' it asks when a person says so, and waits again when all is here.
+* 'peer_limit' runs on both sides from the increment that began last.
+* A peer that speaks the Dataspace Protocol only cannot confirm an increment and is refused. There is no push of data that goes on.
+`
 
 const waitsDoc = `
 ## What waits, and until when
@@ -278,6 +301,7 @@ is not at its end on whom it waits (` + "`on`), since when, why, what can happen
 | a message of ours that is on its way; ` + "`retry`" + ` is the next attempt | 24 hours from its first attempt | it is given up. A process that cannot go on without it ends; a final word (FINALIZED, COMPLETED) is left to a person |
 | the peer's next word, or data that it fetches or pushes | ` + "`peer_limit`" + `, 90 days | the node ends it |
 | data that this node fetches or pushes | 24 hours without progress | the node gives up, and a person resumes or ends it |
+| whether that data may move, where an issuer of the peer's credentials does not answer; ` + "`retry`" + ` is the next attempt, each pause as long as it has stood still, at most five minutes | 24 hours | the same; a refusal is left to a person at once |
 | a person of this node; whoever suspended a transfer, on either side | ` + "`person_limit`" + `, 180 days | the node ends it |
 
 * What the node ends, it ends as ` + "`terminate`" + ` does: TERMINATED with the code ` + "`expired`" + ` and who has waited from when until when, a receipt, and the

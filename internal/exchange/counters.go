@@ -242,12 +242,12 @@ func (s *Service) countLate(ctx context.Context, t *Transfer, st *step) error {
 	if yearOf(s.dayOf(t.Created)) == yearOf(s.today()) {
 		return nil
 	}
-	d, err := s.datasetOf(ctx, t)
+	d, number, err := s.datasetOf(ctx, t)
 	if err != nil {
 		return err
 	}
 	st.late = true
-	st.people, err = s.reckon(ctx, countedAs(d, t.Number))
+	st.people, err = s.reckon(ctx, countedAs(d, number))
 	return err
 }
 

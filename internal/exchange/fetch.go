@@ -193,6 +193,9 @@ func (s *Service) recover(ctx context.Context) error {
 			if !t.moves() || t.Pending != dsp.None || t.Parked != "" || t.Deleted != nil || s.run.has(t.PID) || t.PartOf != "" && t.Received == nil {
 				continue
 			}
+			if t.growing() && s.restsHere(ctx, &t) {
+				continue
+			}
 			if peer, err := s.cfg.Directory.Lookup(ctx, t.Peer); err == nil && (t.pushed() || t.wanted || s.held(StepFetch, peer, nil) == "") {
 				s.run.wanted(t.PID)
 			}

@@ -162,6 +162,17 @@ func (s *Service) Increments(ctx context.Context, id string, p Page) (page []Add
 	return page, next, nil
 }
 
+// datasetNow reads a dataset with the numbers of the increment that was added
+// last, and its number; 0 if it does not grow.
+func (s *Service) datasetNow(ctx context.Context, id string) (catalog.Dataset, int64, error) {
+	d, err := s.dataset(ctx, id)
+	if err != nil || !d.Growing {
+		return d, 0, err
+	}
+	d, last, err := s.newest(ctx, id)
+	return last.as(d), last.Number, err
+}
+
 func first(d catalog.Dataset) Added {
 	return Added{Dataset: d.ID, Number: 1, Source: d.Source, SHA256: d.SHA256, Bytes: d.Bytes, Published: d.Published}
 }

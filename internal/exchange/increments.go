@@ -71,14 +71,22 @@ func (t *Transfer) asWholeFrom(m dsp.Process) error {
 	return t.asWhole()
 }
 
-// datasetOf reads what a transfer, or an increment, brings.
-func (s *Service) datasetOf(ctx context.Context, t *Transfer) (catalog.Dataset, error) {
-	d, err := s.dataset(ctx, t.Dataset)
-	if err != nil || t.PartOf == "" {
-		return d, err
+// datasetOf reads what a transfer, or an increment, brings; of one that goes on,
+// what it has brought last. The number is that of the increment, or 0.
+func (s *Service) datasetOf(ctx context.Context, t *Transfer) (d catalog.Dataset, number int64, err error) {
+	if d, err = s.dataset(ctx, t.Dataset); err != nil {
+		return d, 0, err
 	}
-	i, err := s.incrementOf(ctx, d, t.Number)
-	return i.as(d), err
+	switch {
+	case t.PartOf != "":
+		number = t.Number
+	case t.growing():
+		number = max(1, t.Increments)
+	default:
+		return d, 0, nil
+	}
+	i, err := s.incrementOf(ctx, d, number)
+	return i.as(d), number, err
 }
 
 // whole reads the transfer of which t is an increment; nil if it is none.
@@ -235,7 +243,11 @@ func (s *Service) holdUp(ctx context.Context, pid string, refused error) error {
 // there is none for now.
 func (s *Service) follow(ctx context.Context, pid string) error {
 	for {
-		part, err := s.nextIncrement(ctx, pid)
+		var part *Transfer
+		err := again(func() (err error) {
+			part, err = s.nextIncrement(ctx, pid)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -248,6 +260,17 @@ func (s *Service) follow(ctx context.Context, pid string) error {
 			return err
 		}
 	}
+}
+
+// restsHere says whether a transfer has nothing on its way, and this node asks
+// for more by itself. Nodes on one database tell each other of each lease that
+// is free: if every one asked at that, they would not stop.
+func (s *Service) restsHere(ctx context.Context, t *Transfer) bool {
+	if !s.run.waits(t.PID) || t.Increments == 0 {
+		return s.run.waits(t.PID)
+	}
+	part, err := s.TransferByPID(ctx, incrementPID(t.PID, t.Increments))
+	return err == nil && part.Received != nil
 }
 
 // nextIncrement gives the increment that is on its way, or else begins the next

@@ -381,9 +381,10 @@ func (s *Service) still(ctx context.Context, a *Agreement, n *Negotiation) (d co
 		var peer identity.Peer
 		var set catalog.Dataset
 		if peer, err = s.cfg.Directory.Lookup(ctx, a.Peer); err == nil {
-			if set, err = s.dataset(ctx, a.Dataset); err == nil {
+			var number int64
+			if set, number, err = s.datasetNow(ctx, a.Dataset); err == nil {
 				var r *reckoning
-				if r, err = s.reckon(ctx, set); err == nil {
+				if r, err = s.reckon(ctx, countedAs(set, number)); err == nil {
 					d, refused, err = s.exportNow(peer.Participant, n, set, r)
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"corridor"
@@ -31,7 +32,7 @@ func (s *Service) TransferIn(ctx context.Context, agreement, format string) (t T
 
 func (s *Service) transferIn(ctx context.Context, agreement, format string) (Transfer, error) {
 	var t Transfer
-	if format != catalog.FormatPull && format != catalog.FormatPush && format != catalog.FormatGrowing {
+	if !known(format) {
 		return t, wrongFormat(format)
 	}
 	a, err := s.Agreement(ctx, agreement)
@@ -160,18 +161,23 @@ func (s *Service) checkRequest(ctx context.Context, c identity.Caller, a Agreeme
 		return err
 	}
 	switch {
+	case !known(m.Format):
+		return wrongFormat(m.Format)
 	case d.Growing && c.Peer.Plain != nil:
 		return onlyFinite(c.DID)
-	case d.Growing != (m.Format == catalog.FormatGrowing):
+	case !slices.Contains(d.Formats(), m.Format):
 		return wrongFormat(m.Format, d.Formats()...)
 	case m.Format == catalog.FormatPush:
 		return s.checkSink(ctx, m)
-	case m.Format != catalog.FormatPull && m.Format != catalog.FormatGrowing:
-		return wrongFormat(m.Format, d.Formats()...)
 	case m.DataAddress != nil:
 		return &corridor.Error{Kind: corridor.Invalid, Where: "dataAddress", Msg: "belongs to a push", Fix: "leave it out and fetch, or ask for " + catalog.FormatPush}
 	}
 	return nil
+}
+
+// known says whether data can be moved in a format at all.
+func known(format string) bool {
+	return format == catalog.FormatPull || format == catalog.FormatPush || format == catalog.FormatGrowing
 }
 
 // wrongFormat names the ways there are: of one dataset, or of all.
@@ -216,7 +222,7 @@ func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a 
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.datasetOf(ctx, t)
+	d, number, err := s.datasetOf(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +253,7 @@ func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a 
 	if refused := u.made(); refused != nil {
 		return refused, nil
 	}
-	if st.people, err = s.reckon(ctx, countedAs(d, t.Number)); err != nil {
+	if st.people, err = s.reckon(ctx, countedAs(d, number)); err != nil {
 		return nil, err
 	}
 	decision, refused, err := s.exportNow(peer, &n, d, st.people)
