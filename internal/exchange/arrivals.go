@@ -5,8 +5,13 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"corridor"
 	"corridor/internal/dsp"
@@ -29,6 +34,10 @@ const (
 	leaseArrivals    = "arrivals"
 	confirmWithin    = 24 * time.Hour // as long as a message is repeated
 	askAgainPatience = 15 * time.Second
+
+	askArrivals  = 8                // peers at a time
+	arrivalShare = 15 * time.Second // of a pass in which questions to one peer begin
+	maxArrivals  = 10_000           // of a pass
 )
 
 // What a row of arrivals says.
@@ -95,18 +104,69 @@ func (s *Service) runArrivals(ctx context.Context) error {
 }
 
 // arrivalsDue looks at all whose deadline has passed and gives how long it is
-// to the next, below zero if none is known.
+// to the next, below zero if none is known. Peers are asked beside each other,
+// and each may take a while of a pass and no more: what is left of a slow one
+// is looked at in the next.
 func (s *Service) arrivalsDue(ctx context.Context) (time.Duration, error) {
-	silent := map[string]error{} // peers that were asked in vain: not for each release again
-	return s.momentsCome(ctx, "arrivals that are due", dueArrivals, nextArrival, func(ctx context.Context, pid string) error {
-		return s.missing(ctx, pid, silent)
+	byPeer, more := map[string][]string{}, false
+	collected := 0
+	wait, err := s.momentsCome(ctx, "arrivals that are due", dueArrivals, nextArrival, func(ctx context.Context, pid string) error {
+		if collected == maxArrivals {
+			more = true
+			return nil
+		}
+		t, err := s.TransferByPID(ctx, pid)
+		if err == nil && s.overdueArrival(&t) {
+			byPeer[t.Peer] = append(byPeer[t.Peer], pid)
+			collected++
+		}
+		return err
 	})
+	failed := []error{err} // what could be read is looked at all the same
+	var mu sync.Mutex      // guards failed and more
+	var g errgroup.Group
+	g.SetLimit(askArrivals)
+	for _, peer := range slices.Sorted(maps.Keys(byPeer)) {
+		g.Go(func() error {
+			left, err := s.missingOf(ctx, byPeer[peer])
+			mu.Lock()
+			defer mu.Unlock()
+			failed, more = append(failed, err), more || left
+			return nil
+		})
+	}
+	_ = g.Wait() // what failed is in the list: one peer does not hold up the others
+	if err := errors.Join(failed...); err != nil {
+		return -1, err
+	}
+	if more {
+		return 0, nil
+	}
+	return wait, nil
+}
+
+// missingOf looks at the releases to one peer, as long as its share of a pass
+// lasts, and says whether any are left. An answer that has been waited for in
+// vain counts for all of them.
+func (s *Service) missingOf(ctx context.Context, pids []string) (left bool, err error) {
+	var failed []error
+	var silent error
+	began := time.Now()
+	for i, pid := range pids {
+		if i > 0 && silent == nil && time.Since(began) > s.arrivalShare {
+			return true, errors.Join(failed...)
+		}
+		if err := s.missing(ctx, pid, &silent); err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", pid, err))
+		}
+	}
+	return false, errors.Join(failed...)
 }
 
 // missing asks the consumer's log once more for the arrival of a release whose
 // deadline has passed. If it holds none, or says nothing, that is written down
 // with the answer. A crash before the commit asks again; after it, nobody does.
-func (s *Service) missing(ctx context.Context, pid string, silent map[string]error) error {
+func (s *Service) missing(ctx context.Context, pid string, silent *error) error {
 	t, err := s.TransferByPID(ctx, pid)
 	if err != nil || !s.overdueArrival(&t) {
 		return err
@@ -152,7 +212,7 @@ func (s *Service) overdueArrival(t *Transfer) bool {
 // askAgain looks in the consumer's log for its receipt of the arrival. What
 // fails on this side is no silence of the peer's: it is an error, and the
 // question is put again.
-func (s *Service) askAgain(ctx context.Context, t *Transfer, silent map[string]error) (ref *corridor.ReceiptRef, answer string, err error) {
+func (s *Service) askAgain(ctx context.Context, t *Transfer, silent *error) (ref *corridor.ReceiptRef, answer string, err error) {
 	if t.Plain {
 		return nil, "it speaks the Dataspace Protocol only and has no log that could be asked", nil
 	}
@@ -163,8 +223,7 @@ func (s *Service) askAgain(ctx context.Context, t *Transfer, silent map[string]e
 	if err != nil {
 		return nil, "", fmt.Errorf("agreement %s: %w", t.Agreement, err)
 	}
-	err, known := silent[t.Peer]
-	if !known {
+	if err = *silent; err == nil {
 		ask, cancel := context.WithTimeout(ctx, askAgainPatience)
 		defer cancel()
 		ref, err = s.receiptNow(ask, a, t, corridor.ReceiptTransferReceived, plane.Result{SHA256: t.SHA256})
@@ -175,7 +234,7 @@ func (s *Service) askAgain(ctx context.Context, t *Transfer, silent map[string]e
 	case errors.Is(err, errNoSuchReceipt):
 		return nil, "its log shows no receipt of it", nil
 	}
-	silent[t.Peer] = err
+	*silent = err
 	_, why, _ := explain(err)
 	return nil, "its log could not be read: " + strings.Join(why, "; "), nil
 }

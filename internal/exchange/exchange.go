@@ -257,6 +257,8 @@ type Service struct {
 	subs     subscriptions
 	vouch    vouching
 	asking   asking
+
+	arrivalShare time.Duration // see arrivals.go
 }
 
 // New makes a Service. Nothing is sent or fetched before Run.
@@ -322,6 +324,7 @@ func New(c Config) (*Service, error) {
 	s.keys, s.settings = make(chan struct{}, 1), make(chan struct{}, 1)
 	s.trusts, s.subs = make(chan struct{}, 1), subscriptions{by: map[string]subscription{}, wakeup: make(chan struct{}, 1)}
 	s.asking = asking{wake: make(chan struct{}, 1), by: map[string]question{}}
+	s.arrivalShare = arrivalShare
 	s.vouch = vouching{wake: make(chan struct{}, 1), by: map[string]vouched{}}
 	s.run = runs{cancels: map[string]context.CancelFunc{}, far: map[string]int64{}, moved: map[string]time.Time{}, queue: map[string]bool{}, pauses: map[string]*time.Timer{}, wake: make(chan struct{}, 1)}
 	var err error

@@ -11,6 +11,9 @@ func (s *Service) ArrivalsDue(ctx context.Context) error {
 	return err
 }
 
+// ShareArrivals says how long questions to one peer may begin in a pass.
+func (s *Service) ShareArrivals(d time.Duration) { s.arrivalShare = d }
+
 // ExpiryDue ends what has waited too long.
 func (s *Service) ExpiryDue(ctx context.Context) error {
 	_, err := s.expiryDue(ctx)
