@@ -65,6 +65,8 @@ type config struct {
 
 	dir  string         // the node directory
 	line map[string]int // where each key stands in the file
+
+	clockIsRight bool // what a person has said at this start
 }
 
 // defaults gives every field its meaning where the file is silent.

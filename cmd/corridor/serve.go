@@ -24,6 +24,8 @@ import (
 type serveCmd struct {
 	Dir string `default:"." type:"path" help:"Node directory." env:"CORRIDOR_DIR"`
 	DB  string `name:"db" env:"CORRIDOR_DB" help:"Where the state is, instead of what the configuration says: a file, or the address of a PostgreSQL database. Other users see the arguments of a process: give a password in the environment variable." placeholder:"PLACE"`
+
+	ClockIsRight bool `name:"clock-is-right" help:"Your word, for this start, that the machine's clock is right although it has gone on by more than a week since the node was last there. Without it nothing that has waited too long is ended until a peer or a witness says the same time."`
 }
 
 // Help gives an example.
@@ -49,6 +51,7 @@ func (c serveCmd) Run(a *app) error {
 	if cfg, err = cfg.with(c.DB); err != nil {
 		return err
 	}
+	cfg.clockIsRight = c.ClockIsRight
 	log := slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level(cfg.LogLevel)}))
 	l, err := listen(a.ctx, cfg)
 	if err != nil {

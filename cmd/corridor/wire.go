@@ -301,6 +301,7 @@ func (n *running) openExchange(context.Context) error {
 		Base: n.base + server.Base, DataBase: n.base + dataPath, Inbox: n.cfg.path(n.cfg.Inbox), Temp: n.cfg.path("."),
 		DB: n.db, Ledger: n.ledger, Law: n.law, Editions: packsInUse(n.signed), Signer: n.keys.National, Verifies: n.keys.Verifies, Trust: n.keys.Trust, TrustName: n.cfg.TrustName, Directory: n.peers, Resolver: n.resolver, Credentials: n.claims.verifier.Standing, Token: n.claims.wallet.Issue, UseToken: n.replay.in,
 		HTTP: n.client, Streams: identity.Guard{AllowPrivate: n.cfg.AllowPrivate}.Client(), Guard: n.guard().Check, StreamKey: n.secret, Keys: n.keysInUse, Settings: n.settings, CountKeys: n.cfg.path(n.cfg.Keys), Policy: policy, RequireCompact: n.cfg.NeedCompact, SignedApprovals: n.cfg.SignedOnly, Assume: n.cfg.Assume, ConfirmWithin: confirm, LookEvery: look, Log: n.log,
+		ClockIsRight: n.cfg.clockIsRight,
 		Manual: exchange.Manual{Agree: slices.Contains(n.cfg.Manual, "agree"), Verify: slices.Contains(n.cfg.Manual, "verify"), Finalize: slices.Contains(n.cfg.Manual, "finalize"),
 			Start: slices.Contains(n.cfg.Manual, "start"), Fetch: slices.Contains(n.cfg.Manual, "fetch")},
 	}

@@ -101,6 +101,7 @@ var Migrations = []store.Migration{
 	{Room: "exchange", Version: 14, SQL: documentsSchema, Postgres: documentsPostgres},
 	{Room: "exchange", Version: 15, SQL: usesSchema},
 	{Room: "exchange", Version: 16, SQL: incrementsSchema, Postgres: incrementsPostgres},
+	{Room: "clock", Version: 1, SQL: clockSchema},
 	{Room: "keys", Version: 1, SQL: keysSchema},
 	{Room: "settings", Version: 1, SQL: adminSchema},
 	{Room: "packs", Version: 1, SQL: packsSchema, Postgres: packsPostgres},
@@ -201,6 +202,9 @@ type Config struct {
 	// It must return at once. Nil: nobody is told.
 	Changed func(Change)
 	Now     func() time.Time // nil: time.Now
+	// ClockIsRight is the word of a person, at this start, that the clock is: it
+	// is not doubted, however far it has gone on since the node was last there.
+	ClockIsRight bool
 	// Chance draws a number below n, by which the pauses before repeats differ
 	// from those of other nodes. Nil: rand.Int64N.
 	Chance func(n int64) int64
@@ -259,6 +263,7 @@ type Service struct {
 	asking   asking
 
 	arrivalShare time.Duration // see arrivals.go
+	clock        timepiece
 }
 
 // New makes a Service. Nothing is sent or fetched before Run.
@@ -325,6 +330,8 @@ func New(c Config) (*Service, error) {
 	s.trusts, s.subs = make(chan struct{}, 1), subscriptions{by: map[string]subscription{}, wakeup: make(chan struct{}, 1)}
 	s.asking = asking{wake: make(chan struct{}, 1), by: map[string]question{}}
 	s.arrivalShare = arrivalShare
+	s.clock.wake = make(chan struct{}, 1)
+	s.clock.vouched.Store(c.ClockIsRight)
 	s.vouch = vouching{wake: make(chan struct{}, 1), by: map[string]vouched{}}
 	s.run = runs{cancels: map[string]context.CancelFunc{}, far: map[string]int64{}, moved: map[string]time.Time{}, queue: map[string]bool{}, pauses: map[string]*time.Timer{}, wake: make(chan struct{}, 1)}
 	var err error

@@ -19,6 +19,9 @@ import (
 // expired is the code of what was ended because nobody acted in time.
 const expired = "expired"
 
+// doubtedPause is how soon a clock that is doubted is looked at again.
+const doubtedPause = time.Minute
+
 // dayLong bounds how long the loop sleeps: a clock may be set.
 const dayLong = 24 * time.Hour
 
@@ -26,7 +29,7 @@ const dayLong = 24 * time.Hour
 // the node was down, then each at its second. Nothing wakes it: what begins to
 // wait now has an end that is further away than its sleep is long.
 func (s *Service) runExpiry(ctx context.Context) error {
-	return s.runTimer(ctx, "what has waited too long could not be looked at; it is tried again", nil, s.expiryDue)
+	return s.runTimer(ctx, "what has waited too long could not be looked at; it is tried again", s.clock.wake, s.expiryDue)
 }
 
 const (
@@ -39,6 +42,13 @@ const (
 // expiryDue ends all whose wait is over and gives how long it is until it
 // looks again.
 func (s *Service) expiryDue(ctx context.Context) (time.Duration, error) {
+	stands, err := s.clockStands(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if !stands { // a witness wakes nobody
+		return doubtedPause, nil
+	}
 	negotiations, err := s.expire(ctx, dueNegotiations, nextNegotiation, s.expireNegotiation)
 	if err != nil {
 		return 0, err

@@ -48,6 +48,7 @@ func TestASilentPeerEndsANegotiationAtItsDateOverRestarts(t *testing.T) {
 	// A second before, and over a restart, nothing happens and the date stays.
 	kz.stop()
 	now.set(by.Add(-2 * time.Second))
+	kz.clockIsRight = true
 	kz.start()
 	if n = kz.until(n.PID, func(exchange.Negotiation) bool { return true }); n.State != dsp.Requested || !n.Waiting.By.Equal(by) {
 		t.Fatalf("%s until %s, not %s", n.State, n.Waiting.By, by)
@@ -123,6 +124,7 @@ func TestNobodyActsOnATransfer(t *testing.T) {
 			by := waitsUntil(t, wait, c.on, began, c.limit)
 			first.stop()
 			now.set(by)
+			first.clockIsRight = true
 			first.start()
 			for side, pid := range map[*node]string{kz: tr.PID, cn: theirs.PID} {
 				if got := side.untilTransfer(pid, over); got.State != dsp.Terminated || got.Code != "expired" || len(got.Reason) == 0 {
@@ -267,6 +269,7 @@ func TestOfSeveralNodesOneEndsWhatIsOver(t *testing.T) {
 	}
 	kz.stop()
 	now.set(by.Add(time.Minute))
+	kz.clockIsRight = true
 	ctx, cancel := context.WithCancel(within(t, time.Minute))
 	second, ran := *kz, make(chan error, 1) // the same keys, database and inbox
 	var err error

@@ -22,7 +22,10 @@ type Status struct {
 	Outbox       map[string]int64 `json:"outbox"`   // ready, waiting, failed
 	Log          LogStatus        `json:"log"`
 	Trust        TrustStatus      `json:"trust"`
-	Waiting      []Pending        `json:"waiting"` // the oldest first, at most 100
+	// Clock says why the clock of the machine is doubted; what has waited too
+	// long is then not ended.
+	Clock   string    `json:"clock,omitempty"`
+	Waiting []Pending `json:"waiting"` // the oldest first, at most 100
 }
 
 // TrustStatus says what bears on corridors besides the law.
@@ -75,6 +78,9 @@ func (s *Service) Status(ctx context.Context) (Status, error) {
 		Log: LogStatus{Origin: s.cfg.Ledger.Origin(), Size: s.cfg.Ledger.Size()}}
 	if err := s.cfg.Ledger.Stopped(); err != nil {
 		out.Log.Stopped = err.Error()
+	}
+	if doubt := s.clock.doubt.Load(); doubt != nil {
+		out.Clock = doubt.String()
 	}
 	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
 		for _, c := range []struct {

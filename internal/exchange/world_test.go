@@ -50,6 +50,7 @@ type node struct {
 	admin          string
 	law            *law.Library // nil: that of every pack in the tree
 	requireCompact bool
+	clockIsRight   bool   // as a person says
 	signed         string // where approvals must be signed; empty: where possible
 	ringed         bool   // its keys can be changed
 	settings       func() (exchange.Settings, error)
@@ -227,6 +228,7 @@ func (n *node) wire(ctx context.Context) (http.Handler, error) {
 		Self: n.who, Keys: keys, Settings: n.settings, Base: n.base(), DataBase: n.url() + "/data", Inbox: filepath.Join(n.dir, "inbox"), Temp: n.dir,
 		DB: n.db, Ledger: n.log, Law: lib, Signer: n.keys.National, Verifies: n.verifies, Trust: n.keys.Trust, TrustName: "Trust service of " + n.name, Directory: n.peers, Resolver: resolver, Credentials: n.credentials, AskEvery: 20 * time.Millisecond, Token: tokens.Issue, UseToken: useToken,
 		HTTP: n.http, Streams: identity.Guard{AllowPrivate: n.private}.Client(), Guard: identity.Guard{AllowPrivate: n.private}.Check, CountKeys: filepath.Join(n.dir, "keys"), StreamKey: []byte("0123456789abcdef0123456789abcdef" + n.name), Manual: n.manual, RequireCompact: n.requireCompact, SignedApprovals: n.signed, Policy: n.policy, Retry: n.retry, TokenLife: n.life, ConfirmWithin: n.confirm, LookEvery: n.look, Now: n.now, Log: logger(n),
+		ClockIsRight: n.clockIsRight,
 	})
 	if err != nil {
 		return nil, err

@@ -107,9 +107,10 @@ type Log struct {
 	head    head
 	changed chan struct{} // closed and replaced when head or cosigned changes
 	// cosigned is the largest size for which the policy is satisfied.
-	cosigned int64
-	stop     error // a witness knows another history
-	waits    error // it has not yet been compared with the witnesses
+	cosigned  int64
+	witnessed time.Time // the newest of the times of cosignatures
+	stop      error     // a witness knows another history
+	waits     error     // it has not yet been compared with the witnesses
 
 	witnessing bool
 }

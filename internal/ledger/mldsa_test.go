@@ -71,6 +71,7 @@ func TestALogIsCosignedWithMLDSA(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := n.runWitnesses(t)
+	began := time.Now().Truncate(time.Second)
 	for _, count := range []int{1, 300} {
 		n.many(t, count)
 		if err := n.log.WaitCosigned(within(t), n.log.Size()-1); err != nil {
@@ -79,9 +80,15 @@ func TestALogIsCosignedWithMLDSA(t *testing.T) {
 		checkCosigned(t, n, 0, pol)
 		checkCosigned(t, n, n.log.Size()-1, pol)
 	}
+	if at := n.log.CosignedAt(); at.Before(began) || at.After(time.Now()) {
+		t.Errorf("cosigned at %s, begun at %s", at, began)
+	}
 	stop()
 	n.db.Close()
 	n = start(t, p, path, func(c *Config) { c.Policy = pol })
+	if at := n.log.CosignedAt(); !at.IsZero() { // of an earlier life: it says nothing of now
+		t.Errorf("no witness has said that it is %s", at)
+	}
 	if err := n.log.WaitCosigned(t.Context(), 300); err != nil {
 		t.Error(err)
 	}
@@ -192,7 +199,7 @@ func TestAnswersThatAreNoMLDSACosignatureAreNotKept(t *testing.T) {
 		"cut":                         {good[:len(good)-5] + "\n", false},
 		"of the right size and false": {strings.Replace(good, good[200:204], "AAAA", 1), false},
 	} {
-		got, err := cosignature(parsed.Witnesses[0], target, []byte(c.body))
+		got, _, err := cosignature(parsed.Witnesses[0], target, []byte(c.body))
 		if (err == nil) != c.ok || c.ok && got != good {
 			t.Errorf("%s: %.60q %v", name, got, err)
 		}

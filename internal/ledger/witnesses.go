@@ -449,9 +449,17 @@ func (l *Log) seen(ctx context.Context, vkey string) (size int64, err error) {
 	return size, err
 }
 
+// CosignedAt is the newest time at which a witness says that it cosigned the
+// log, of what has come in since the start; zero if none has.
+func (l *Log) CosignedAt() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.witnessed
+}
+
 // keep checks the reply of a witness and stores its cosignature.
 func (l *Log) keep(ctx context.Context, w verify.PolicyWitness, target head, body []byte) (enough bool, err error) {
-	line, err := cosignature(w, target, body)
+	line, at, err := cosignature(w, target, body)
 	if err != nil {
 		return false, err
 	}
@@ -479,6 +487,9 @@ func (l *Log) keep(ctx context.Context, w verify.PolicyWitness, target head, bod
 		return false, err
 	}
 	l.mu.Lock()
+	if at.After(l.witnessed) {
+		l.witnessed = at
+	}
 	if enough && size > l.cosigned {
 		l.cosigned = size
 	}
@@ -501,17 +512,17 @@ func (l *Log) prune(ctx context.Context, tx *store.Tx) error {
 }
 
 // cosignature finds the witness's own valid line in its reply.
-func cosignature(w verify.PolicyWitness, target head, body []byte) (string, error) {
+func cosignature(w verify.PolicyWitness, target head, body []byte) (line string, at time.Time, err error) {
 	for line := range strings.Lines(string(body)) {
 		n, err := note.Open([]byte(target.checkpoint.String()+"\n"+line), note.VerifierList(w.Verifier()))
 		if err != nil || len(n.Sigs) != 1 {
 			continue
 		}
-		if _, err := verify.CosignatureTime(n.Sigs[0]); err == nil { // C2SP tlog-witness: the time must not be left out
-			return line, nil
+		if at, err := verify.CosignatureTime(n.Sigs[0]); err == nil { // C2SP tlog-witness: the time must not be left out
+			return line, at, nil
 		}
 	}
-	return "", corridor.E(corridor.Unauthenticated, "witness %s answered without a valid cosignature", w.Name)
+	return "", at, corridor.E(corridor.Unauthenticated, "witness %s answered without a valid cosignature", w.Name)
 }
 
 // halt records that a witness knows another history, for this run and all
