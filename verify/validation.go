@@ -3,7 +3,9 @@ package verify
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"corridor"
@@ -263,7 +265,8 @@ func (c *checker) signature(id, what, plain, why string, k known, err error) {
 // byLog: an entry whose signature is in a suite that is not verified here is
 // its issuer's if that one's log holds it, whose key signs in Ed25519. That the
 // log is the issuer's must rest on more than the bundle's word: the agreement
-// names it, or the policy that the reader brought.
+// names it, or the policy that the reader brought, which says whose a log is by
+// its origin alone.
 func (c *checker) byLog() {
 	for i := range c.list {
 		r := &c.list[i]
@@ -272,15 +275,35 @@ func (c *checker) byLog() {
 		}
 		issuer, log := r.leaf.Receipt.Issuer, c.logs[r.Log]
 		agreed := c.agreed != nil && c.agreed.Body.Logs[issuer] == corridor.LogRef{Origin: log.Origin, VKey: log.VKey}
-		given := c.opts.Policy != nil && slices.ContainsFunc(c.policy.Logs, func(l PolicyLog) bool { return l.VKey == log.VKey })
+		given := c.opts.Policy != nil && ownOrigin(issuer, log.Origin) && slices.ContainsFunc(c.policy.Logs, func(l PolicyLog) bool { return l.VKey == log.VKey })
 		id, what, suite := fmt.Sprintf("receipt[%d].signature", i), "The issuer's signature on "+r.name, clip(r.leaf.Signature.Suite)
 		if log.VKey == "" || log.DID != issuer || !agreed && !given {
 			c.rep.fail(id, what, mismatch("it is in %s, which is not verified here, and neither an agreement nor your policy names the log of %q", suite, clip(issuer)),
-				"it shows who makes the statement", "give a policy with the log line of that participant, or verify where this suite is verified")
+				"it shows who makes the statement", "export the agreement with it, give a policy with the line of a log at the address of that participant's DID, or verify where this suite is verified")
 			continue
 		}
 		c.rep.note(id, what, suite+", not verified here; the entry stands in its issuer's log, which signs in Ed25519", "verify it where this suite is verified")
 	}
+}
+
+// ownOrigin says whether a log's origin is directly under the address that a
+// did:web names: whoever is listed in a policy with a log of its own could
+// otherwise be taken for another.
+func ownOrigin(did, origin string) bool {
+	name, web := strings.CutPrefix(did, "did:web:")
+	if !web || name == "" {
+		return false
+	}
+	parts := strings.Split(name, ":")
+	for i, part := range parts {
+		text, err := url.PathUnescape(part)
+		if err != nil || text == "" || strings.Contains(text, "/") {
+			return false
+		}
+		parts[i] = text
+	}
+	rest, under := strings.CutPrefix(origin, strings.Join(parts, "/")+"/")
+	return under && rest != "" && !strings.Contains(rest, "/")
 }
 
 // validations checks every validation of the file, also those of signatures

@@ -240,6 +240,29 @@ func TestWithoutAValidationAReaderWithoutGOSTBelievesNothing(t *testing.T) {
 	}
 }
 
+// A policy lists logs and not whose they are. A listed log is taken for its
+// issuer's where it stands at the address of the issuer's DID; the log of
+// another participant, which the bundle calls the issuer's, is not.
+func TestALogThatThePolicyListsIsNotAnybodys(t *testing.T) {
+	for origin, own := range map[string]bool{"ru.example/log": true, "kz.example/log": false, "ru.example.kz/log": false, "ru.example/kz/log": false} {
+		p := newParty(t, "ru.example", GOST256)
+		p.origin = origin
+		p.log(t, corridor.Receipt{Type: corridor.ReceiptNegotiation, Time: "2026-11-24T07:00:00.000Z", Negotiation: "urn:uuid:n"})
+		raw, err := File{About: About{At: "2026-11-24T08:00:00Z", By: p.did, Negotiation: "urn:uuid:n"}, Policy: "quorum none\n",
+			Keys:     []FileKeys{{DID: p.did, Document: p.document()}},
+			Logs:     []FileLog{{DID: p.did, Origin: p.origin, VKey: p.vkey()}},
+			Receipts: []FileReceipt{{Log: p.origin, Leaf: p.entries[0], Proof: p.proof(t, 0, p.checkpoint(t)), Openings: []Opening{}}}}.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := noGOST()
+		o.Policy = []byte("log " + p.vkey() + "\nquorum none\n")
+		if rep := Bundle(raw, o); slices.Contains(failing(rep), "receipt[0].signature") == own {
+			t.Errorf("%s: %s %v", origin, rep.Summary, failing(rep))
+		}
+	}
+}
+
 // A false signature fails even where a validation says that it is valid.
 func TestAValidationDoesNotOverrideWhatIsVerifiedHere(t *testing.T) {
 	v := newVouched(t)
