@@ -451,7 +451,8 @@ func (s *Service) lookLater(ctx context.Context, pid string) error {
 }
 
 // endIncrement ends, with a transfer that has come to its end, the increment of
-// it that was on its way. One that is all there is confirmed by itself.
+// it that was on its way. One that is all there has an end of its own: the
+// consumer, who alone knows, confirms it or says that it did not arrive.
 func (s *Service) endIncrement(ctx context.Context, tx *store.Tx, t *Transfer) error {
 	if !t.growing() || !t.State.Final() || t.Increments == 0 {
 		return nil
@@ -465,6 +466,9 @@ func (s *Service) endIncrement(ctx context.Context, tx *store.Tx, t *Transfer) e
 	}
 	part.State, part.Code, part.Reason, part.Parked = dsp.Terminated, t.Code, []string{"the transfer is " + stateName(t.State)}, ""
 	st := &step{tr: &part, receipts: []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferTerminated, State: string(part.State), Reason: short(part.Code, part.Reason)}}}}
+	if part.Role == dsp.Consumer { // the provider may have released all of it, and then waits for a word about it
+		s.sayStop(&part, dsp.Terminated, st)
+	}
 	st.after = append(st.after, func() { s.cut(part.PID, string(t.State)) })
 	if err := s.write(ctx, tx, st); err != nil {
 		return err
