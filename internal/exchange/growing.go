@@ -21,8 +21,8 @@ import (
 // file of the same form whose facts are those of the dataset, the numbers of
 // people apart. Nothing that was added changes again.
 
-// MaxIncrements bounds the increments of one dataset: all receipts of a transfer
-// must find room in one bundle.
+// MaxIncrements bounds the increments of one dataset, and those that go under
+// one agreement: all receipts about it must find room in one bundle.
 const MaxIncrements = 1000
 
 // Addition is what an operator adds to a dataset that grows.

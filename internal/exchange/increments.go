@@ -203,6 +203,12 @@ func (s *Service) beginIncrement(ctx context.Context, c identity.Caller, t *Tran
 	if err != nil {
 		return part, err
 	}
+	if err := s.roomForIncrement(ctx, t.Agreement); err != nil {
+		if corridor.KindOf(err) != corridor.Limited {
+			return part, err
+		}
+		return part, s.holdUp(ctx, t.PID, err)
+	}
 	part = t.increment(number, s.now())
 	st := &step{tr: &part, whole: t}
 	refused, err := s.exportStill(ctx, c.Peer.Participant, a, &part, st)
@@ -215,6 +221,22 @@ func (s *Service) beginIncrement(ctx context.Context, c identity.Caller, t *Tran
 	t.Increments = number
 	st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferStarted, State: string(part.State), Digests: map[string]string{"agreement": a.Digest}}}}
 	return part, s.commit(ctx, st)
+}
+
+// roomForIncrement refuses an increment whose receipts would find no room in
+// the bundle of its agreement, however many transfers they are of.
+func (s *Service) roomForIncrement(ctx context.Context, agreement string) error {
+	var n int64
+	err := s.db.Read(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(ctx, `SELECT COUNT(*) FROM transfers WHERE agreement = ? AND part_of <> ''`, agreement).Scan(&n)
+	})
+	if err != nil {
+		return fmt.Errorf("increments under %s: %w", agreement, err)
+	}
+	if n >= MaxIncrements {
+		return &corridor.Error{Kind: corridor.Limited, Where: agreement, Msg: fmt.Sprintf("%d increments have gone under this agreement, and its proof holds no more", n), Fix: "negotiate a new agreement"}
+	}
+	return nil
 }
 
 // increment is the record of an increment that begins.

@@ -204,6 +204,23 @@ func held(t *testing.T, change ...func(cn, kz *node)) (cn, kz *node, mine, their
 	return cn, kz, mine, theirs, agreement, tap
 }
 
+// TestTheIncrementsOfAnAgreementFindRoomInItsProof: all of its transfers together.
+func TestTheIncrementsOfAnAgreementFindRoomInItsProof(t *testing.T) {
+	t.Parallel()
+	cn, kz := pair(t, soon)
+	mine, theirs, agreement := goesOn(t, cn, kz, exchange.Publication{})
+	cn.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+		INSERT INTO transfers (pid, peer, peer_pid, role, agreement, state, pending, version, doc, updated_at, part_of)
+		SELECT 'before~' || i, peer, '', role, agreement, state, '', 1, doc, updated_at, 'before' FROM n, transfers WHERE pid = ?`, exchange.MaxIncrements-1, theirs+"~1")
+	cn.adds(1)
+	for n, pid := range map[*node]string{cn: theirs, kz: mine} {
+		tr := n.untilTransfer(pid, func(t exchange.Transfer) bool { return t.State == dsp.Suspended })
+		if got := strings.Join(tr.Reason, "; "); !strings.Contains(got, "1000 increments have gone under this agreement") || !strings.Contains(got, "negotiate a new agreement") || tr.Increments != 1 {
+			t.Errorf("%s, under %s: %s, %d increments", n.name, agreement, got, tr.Increments)
+		}
+	}
+}
+
 // late makes a provider whose whole answer about data is held up on its way
 // until the gate is opened.
 func late(gate chan struct{}) func(http.Handler) http.Handler {
