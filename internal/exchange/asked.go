@@ -102,8 +102,9 @@ type askedPeer struct {
 	since int64
 }
 
-// ask lets the issuers of a peer's credentials be asked.
+// ask lets the issuers of a peer's credentials be asked, by whichever node does that.
 func ask(ctx context.Context, tx *store.Tx, peer string) error {
+	tx.Tell(toldReviews)
 	_, err := tx.Exec(ctx, `INSERT INTO asked (peer, since) VALUES (?, 1) ON CONFLICT (peer) DO UPDATE SET since = asked.since + 1`, peer)
 	if err != nil {
 		return fmt.Errorf("peers to be asked about: %w", err)
@@ -114,7 +115,6 @@ func ask(ctx context.Context, tx *store.Tx, peer string) error {
 // reviewPeer lets the agreements with a peer be looked at again.
 func (s *Service) reviewPeer(ctx context.Context, did string) error {
 	err := s.db.Write(ctx, func(tx *store.Tx) error {
-		tx.Tell(toldReviews)
 		return ask(ctx, tx, did)
 	})
 	if err == nil {

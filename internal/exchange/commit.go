@@ -167,6 +167,7 @@ func (s *Service) write(ctx context.Context, tx *store.Tx, st *step) error {
 			return err
 		}
 		if review {
+			tx.Tell(toldReviews)
 			tx.AfterCommit(func() { s.reviews.changed("") })
 		}
 		if err := catalog.Put(ctx, tx, st.datasets...); err != nil {

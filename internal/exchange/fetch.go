@@ -223,12 +223,17 @@ func (s *Service) move(ctx context.Context, pid string) {
 	}
 	defer release()
 	t, err := s.TransferByPID(ctx, pid)
+	if err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "a transfer waits for its record", "transfer", pid, "error", err)
+		s.run.later(pid, retryAway)
+	}
 	if err != nil || !t.moves() || t.State != dsp.Started || t.Pending != dsp.None {
 		return // stopped meanwhile, or complete
 	}
 	if refused := s.mayCross(ctx, t.Role, t.Peer, t.Dataset, t.Negotiation); refused != nil && !unknownNow(refused) {
 		s.log.WarnContext(ctx, "a transfer does not go on", "transfer", pid, "error", refused)
-		return // the review of its agreement suspends it
+		s.run.later(pid, s.cfg.LookEvery) // the review of its agreement suspends it, if that was a refusal
+		return
 	}
 	if (!t.growing() || t.Stalled != nil) && t.Waiting.isOver(s.now(), t.Pending) && (t.Stalled == nil || s.began.After(*t.Waiting.By)) { // the node was down
 		t, err = s.takenUpAgain(ctx, pid)

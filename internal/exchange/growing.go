@@ -43,9 +43,15 @@ type Added struct {
 	Published time.Time      `json:"published"`
 }
 
-// as is the dataset with the file and the numbers of an increment.
+// as is the dataset with the file and the numbers of an increment. Those of the
+// first are no other's: what an increment does not state is not known of it.
 func (i Added) as(d catalog.Dataset) catalog.Dataset {
 	d.Source, d.SHA256, d.Bytes, d.Facts = i.Source, i.SHA256, i.Bytes, d.Facts.Clone()
+	if i.Number > 1 {
+		for _, name := range incrementNumbers() {
+			delete(d.Facts, name)
+		}
+	}
 	for name, v := range i.Facts {
 		d.Facts[name] = v
 	}
@@ -269,22 +275,17 @@ func checkNumbers(d catalog.Dataset, facts corridor.Facts) error {
 	return nil
 }
 
-// sameColumns: what comes later has the columns of what was agreed on. A column
-// more would leave without any stage.
+// sameColumns: what comes later has the columns of what was agreed on, whether
+// stages are the dataset's or the agreement's. A column more would leave without
+// any.
 func (s *Service) sameColumns(ctx context.Context, d, increment catalog.Dataset) error {
-	plan := plane.Plan{Format: d.Format}
-	if len(d.Plan) > 0 {
-		if err := json.Unmarshal(d.Plan, &plan); err != nil {
-			return corridor.E(corridor.Internal, "the plan of dataset %s: %w", d.ID, err)
-		}
-	}
 	var columns [2][]string
 	for i, set := range []catalog.Dataset{d, increment} {
 		src, err := s.files.Source(set.Source, set.SHA256).Open(ctx)
 		if err != nil {
 			return err
 		}
-		columns[i], err = plane.Check(ctx, src, plan)
+		columns[i], err = plane.Columns(ctx, src, d.Format)
 		if err := errors.Join(err, src.Close()); err != nil {
 			return err
 		}
@@ -299,9 +300,12 @@ func (s *Service) sameColumns(ctx context.Context, d, increment catalog.Dataset)
 // for good, and its first increment stays the same.
 func (s *Service) checkGrowth(ctx context.Context, d catalog.Dataset) error {
 	var old catalog.Dataset
+	var more string
 	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		old, err = catalog.Get(ctx, tx, d.ID)
-		return err
+		if old, err = catalog.Get(ctx, tx, d.ID); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `SELECT COALESCE((SELECT dataset FROM increments WHERE dataset = ? LIMIT 1), '')`, d.ID).Scan(&more)
 	})
 	switch {
 	case corridor.KindOf(err) == corridor.NotFound:
@@ -312,6 +316,14 @@ func (s *Service) checkGrowth(ctx context.Context, d catalog.Dataset) error {
 		return &corridor.Error{Kind: corridor.Conflict, Where: "growing", Msg: "a dataset that grows does so for good, and no other begins to", Why: "agreements were made about it as it is", Fix: "publish it under another id"}
 	case d.Growing && (old.SHA256 != d.SHA256 || old.Format != d.Format):
 		return &corridor.Error{Kind: corridor.Conflict, Where: "source", Msg: "the first increment of a dataset that grows stays the same", Why: "it has been sent", Fix: "add the file to it, or publish it under another id"}
+	case more == "":
+		return nil
+	}
+	for _, name := range incrementNumbers() {
+		_, was := old.Facts[name]
+		if _, is := d.Facts[name]; is != was {
+			return &corridor.Error{Kind: corridor.Conflict, Where: "facts." + name, Msg: "is stated for each increment of a dataset that grows, or for none", Why: "increments were added to it as it was", Fix: "publish it under another id"}
+		}
 	}
 	return nil
 }

@@ -144,6 +144,9 @@ func (s *Service) increment(ctx context.Context, c identity.Caller, of string, n
 		if err := t.open(); err != nil {
 			return err
 		}
+		if t.Parked != "" { // such as an end that the consumer has not taken
+			return &corridor.Error{Kind: corridor.Conflict, Msg: "the transfer waits for a person of its provider", Why: t.Parked, Fix: "ask the provider to end or to resume it"}
+		}
 		d, err := s.dataset(ctx, t.Dataset)
 		if err != nil {
 			return err
@@ -419,8 +422,8 @@ func (s *Service) importIncrement(ctx context.Context, a *Agreement, part *Trans
 	if refused := orElse(s.approvalsHold(&n, s.cfg.Self, u.before), u.made()); refused != nil {
 		return refused, nil
 	}
-	if refused := s.mayCross(ctx, n.Role, n.Peer, n.Dataset, n.PID); refused != nil {
-		return refused, nil
+	if err := s.mayCross(ctx, n.Role, n.Peer, n.Dataset, n.PID); err != nil {
+		return asRefusal(err)
 	}
 	decision, refused, err := s.importNow(&n)
 	if err != nil || refused != nil {
@@ -448,17 +451,15 @@ func (d *SidedDecision) withNumbers(shown, numbers corridor.Facts) *SidedDecisio
 // lookLater lets the provider be asked again after a while; where a person
 // fetches what comes, it waits for one.
 func (s *Service) lookLater(ctx context.Context, pid string) error {
-	peerOf := func(t *Transfer) string {
-		if peer, err := s.cfg.Directory.Lookup(ctx, t.Peer); err == nil {
-			return s.held(StepFetch, peer, nil)
-		}
-		return ""
-	}
 	t, err := s.TransferByPID(ctx, pid)
 	if err != nil || t.State != dsp.Started || t.Pending != dsp.None {
 		return err
 	}
-	held := peerOf(&t)
+	peer, err := s.cfg.Directory.Lookup(ctx, t.Peer)
+	if err != nil { // a person may be wanted
+		return err
+	}
+	held := s.held(StepFetch, peer, nil)
 	if held == "" {
 		s.run.later(pid, s.cfg.LookEvery)
 		return nil

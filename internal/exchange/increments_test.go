@@ -442,7 +442,9 @@ func TestWhatMayBeAdded(t *testing.T) {
 	t.Parallel()
 	cn, kz := pair(t)
 	cn.publish(exchange.Publication{ID: "still", Facts: plainFacts()})
-	cn.publish(exchange.Publication{ID: "prices", Growing: true, Facts: plainFacts(), Plan: []byte(dropContact)})
+	prices := exchange.Publication{ID: "prices", Growing: true, Facts: plainFacts(), Plan: []byte(dropContact), Source: file(t, 100)}
+	cn.publish(prices)
+	cn.publish(exchange.Publication{ID: "whole", Growing: true, Facts: plainFacts()}) // stages may come from the agreement
 	source := file(t, 3)
 	other := filepath.Join(t.TempDir(), "other.csv")
 	ok(t, os.WriteFile(other, []byte("awb,weight,port,passport,contact\n1,2,3,4,5\n"), 0o600))
@@ -465,6 +467,7 @@ func TestWhatMayBeAdded(t *testing.T) {
 		"another fact":                 {"prices", exchange.Addition{Source: file(t, 4), Facts: corridor.Facts{"subjects_in_file": 0, "data_classes": []any{"personal"}}}, corridor.Invalid, "data_classes"},
 		"no file":                      {"prices", exchange.Addition{Source: source + ".none", Facts: none}, corridor.Invalid, "cannot be read"},
 		"a column more":                {"prices", exchange.Addition{Source: other, Facts: none}, corridor.Invalid, "passport"},
+		"a column more, no plan":       {"whole", exchange.Addition{Source: other, Facts: none}, corridor.Invalid, "passport"},
 	} {
 		if i, err := cn.x.Append(t.Context(), c.id, c.p); corridor.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v %+v", name, err, i)
@@ -475,6 +478,12 @@ func TestWhatMayBeAdded(t *testing.T) {
 		if _, err := cn.x.Publish(t.Context(), p); corridor.KindOf(err) != corridor.Conflict {
 			t.Errorf("%+v: %v", p, err)
 		}
+	}
+	unstated := prices
+	unstated.Format, unstated.Facts = "csv", plainFacts()
+	delete(unstated.Facts, "subjects_in_file")
+	if _, err := cn.x.Publish(t.Context(), unstated); corridor.KindOf(err) != corridor.Conflict || !strings.Contains(err.Error(), "facts.subjects_in_file") {
+		t.Errorf("numbers that are not stated any more: %v", err)
 	}
 	list, next, err := cn.x.Increments(t.Context(), "prices", exchange.Page{})
 	if err != nil || next != "" || len(list) != 2 || list[0].Number != 1 || list[1].SHA256 != first.SHA256 {

@@ -143,6 +143,16 @@ func (s *Service) TransferRequested(ctx context.Context, c identity.Caller, m *d
 	return out, err
 }
 
+// asRefusal tells what the law, an authority or a person refuses from what only
+// failed: the log is to hold no refusal that nobody decided on.
+func asRefusal(err error) (refused, failed error) {
+	switch corridor.KindOf(err) {
+	case corridor.RefusedByLaw, corridor.ApprovalNeeded, corridor.Forbidden:
+		return err, nil
+	}
+	return nil, err
+}
+
 func orElse(err, other error) error {
 	if err != nil {
 		return err
@@ -232,7 +242,7 @@ func (s *Service) exportStill(ctx context.Context, peer corridor.Participant, a 
 	}
 	st.under = digestOfCompact(passage.Compact)
 	if _, err := s.cosignedFor(ctx, peer.DID, passage); err != nil {
-		return err, nil
+		return asRefusal(err)
 	}
 	terms, err := readTerms(n.Offer.Policy)
 	if err != nil {

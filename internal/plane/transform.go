@@ -44,6 +44,19 @@ func Check(ctx context.Context, src Content, plan Plan) ([]string, error) {
 	return p.columns(), nil
 }
 
+// Columns gives the columns of a file as they are, or none for a format that is
+// not read.
+func Columns(ctx context.Context, src Content, format string) ([]string, error) {
+	if format != FormatCSV && format != FormatJSONL && format != FormatParquet {
+		return nil, nil
+	}
+	p, err := prepareRows(ctx, src, Plan{Format: format}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return p.columns(), nil
+}
+
 // program is a plan made ready for one opened content.
 type program interface {
 	// run writes the outcome from a point that an earlier run marked, or from
