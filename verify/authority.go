@@ -199,6 +199,16 @@ func memberOf(members []corridor.Authority, authority, jurisdiction string) (cor
 	return corridor.Authority{}, &corridor.Error{Kind: corridor.Forbidden, Msg: fmt.Sprintf("%s is not an authority of a compact that is known here", clip(authority)), Fix: "adopt the compact that it is a member of"}
 }
 
+// Succeeds says whether a compact, whose signatures were checked, has the same
+// authority as a member of another: it is signed with a key that both name.
+func Succeeds(s corridor.Sealed, c corridor.Compact, m corridor.Authority) bool {
+	now, both := c.Member(m.Jurisdiction)
+	return both && now.ID == m.ID && slices.ContainsFunc(m.Anchors, func(a corridor.Anchor) bool {
+		return slices.ContainsFunc(now.Anchors, func(b corridor.Anchor) bool { return a.ID == b.ID && string(a.JWK) == string(b.JWK) }) &&
+			slices.ContainsFunc(s.Signatures, func(sig corridor.Signature) bool { return sig.Key == a.ID })
+	})
+}
+
 // AnswerSigned checks that the answer to a request for an approval is signed by
 // the authority that it names, which must be one of the members of a compact
 // and speak for the country whose law it answers for. It gives that member.

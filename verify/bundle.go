@@ -62,7 +62,7 @@ func Anchors(policy []byte, documents ...[]byte) (Options, error) {
 // report says what was asked, what was found, why it matters and what would
 // mend it; docs/bundle-format.md lists them.
 func Bundle(data []byte, opts Options) *Report {
-	c := &checker{opts: opts, keys: map[string]Key{}, validators: map[string][]Key{}, logs: map[string]logKey{}, opened: map[string]*opened{}}
+	c := &checker{opts: opts, keys: map[string]Key{}, validators: map[string][]Key{}, logs: map[string]logKey{}, opened: map[string]*opened{}, handed: map[string][]string{}}
 	if !c.form(data) { // nothing was read that could be checked
 		c.rep.finish()
 		return &c.rep
@@ -104,6 +104,7 @@ type checker struct {
 	shown      []Checkpoint // that logs have signed
 	pacts      []pact
 	rulings    []ruling
+	handed     map[string][]string // compacts that have an authority from one
 }
 
 type logKey struct {

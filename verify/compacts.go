@@ -298,11 +298,7 @@ func (c *checker) follows(id, name string, p pact) {
 	}
 	var others []string
 	for _, m := range c.pacts[i].Members {
-		now, both := p.Member(m.Jurisdiction)
-		if both && (now.ID != m.ID || !slices.ContainsFunc(m.Anchors, func(a corridor.Anchor) bool {
-			return slices.ContainsFunc(now.Anchors, func(b corridor.Anchor) bool { return a.ID == b.ID && string(a.JWK) == string(b.JWK) }) &&
-				slices.ContainsFunc(p.doc.Signatures, func(s corridor.Signature) bool { return s.Key == a.ID })
-		})) {
+		if _, both := p.Member(m.Jurisdiction); both && !Succeeds(p.doc, p.Compact, m) {
 			others = append(others, m.Jurisdiction)
 		}
 	}

@@ -69,6 +69,18 @@ func quoting(kind, at string, digests map[string]string) corridor.Receipt {
 	return corridor.Receipt{Type: kind, Time: at, Digests: digests}
 }
 
+// forge lets an order be signed with a key of a compact of the same authorities
+// with other keys, which the receipt that quotes the order quotes too.
+func (r *ruled) forge(t testing.TB, signer **party, at int) {
+	t.Helper()
+	cn, kz, forged := newParty(t, "authority.cn.example", Ed25519), newParty(t, "authority.kz.example", Ed25519), r.compact
+	forged.ID, forged.Members = "made-up", []corridor.Authority{authorityOf(t, cn, "CN"), authorityOf(t, kz, "KZ")}
+	doc := sealedBy(t, forged, cn, kz)
+	*signer = cn
+	r.tell = func(st *story) { st.between[at].Digests[corridor.DigestCompact] = doc.Digest() }
+	r.file = func(f *File) { f.Compacts = append(f.Compacts, doc) }
+}
+
 func (r *ruled) bytes(t testing.TB) []byte {
 	t.Helper()
 	s := newScene(t)
@@ -241,6 +253,19 @@ func TestABundleWithAnOrderThatDidNotStopItDoesNotHold(t *testing.T) {
 			r.stop.Authority, r.stop.Jurisdiction = r.stopper.did, "RU"
 		}, "order[0].signature"},
 		{"an order of a compact that does not bind", func(r *ruled) { r.signers = r.signers[:1] }, "order[0].signature"},
+		{"an order with a key of a compact that the exporter made", func(r *ruled) { r.forge(t, &r.stopper, 1) }, "order[0].signature"},
+		{"a lift with a key of a compact that the exporter made", func(r *ruled) { r.forge(t, &r.lifter, 2) }, "order[1].signature"},
+		{"a lift with such a key, of an agreement that names no compact", func(r *ruled) {
+			r.agree = func(a *corridor.Agreement) { a.Compact = nil }
+			r.forge(t, &r.lifter, 2)
+			forged := r.tell
+			r.tell = func(st *story) {
+				for i := range st.agreed {
+					delete(st.agreed[i].Digests, corridor.DigestCompact)
+				}
+				forged(st)
+			}
+		}, "order[1].lifts"},
 		{"an order for another country", func(r *ruled) {
 			r.stopper = newParty(t, "authority.ru.example", GOST256)
 			r.compact.Members = append(r.compact.Members, authorityOf(t, r.stopper, "RU"))
@@ -281,6 +306,24 @@ func TestABundleWithAnOrderThatDidNotStopItDoesNotHold(t *testing.T) {
 		if rep := Bundle(r.bytes(t), Options{}); rep.OK || !slices.Contains(failing(rep), c.want) {
 			t.Errorf("%s: %s %v, not %s", c.what, rep.Summary, failing(rep), c.want)
 		}
+	}
+}
+
+// A lift may be signed with a key that the authority has since: the version of
+// the compact between hands it on. Numbers are each authority's own.
+func TestALiftMayBeSignedWithALaterKeyOfTheAuthority(t *testing.T) {
+	r := newRuled(t)
+	next, later := r.compact, newParty(t, "authority.cn.example", Ed25519)
+	later.key.ID += "-2"
+	next.Version, next.Members = 2, slices.Clone(r.compact.Members)
+	next.Members[0].Anchors = append(slices.Clone(next.Members[0].Anchors), authorityOf(t, later, "CN").Anchors...)
+	doc := sealedBy(t, next, r.cnBody, later, r.kzBody)
+	r.lifter = later
+	r.tell = func(st *story) { st.between[2].Digests[corridor.DigestCompact] = doc.Digest() }
+	r.file = func(f *File) { f.Compacts = append(f.Compacts, doc) }
+	rep := Bundle(r.bytes(t), Options{})
+	if !rep.OK || noted(rep, "order[1].signature") || noted(rep, "order[1].lifts") {
+		t.Errorf("%s %+v", rep.Summary, rep.Failed())
 	}
 }
 

@@ -13,7 +13,9 @@ const (
 	MaxBundle   = 64 << 20
 	maxReceipts = 10_000
 	maxParties  = 100
-	maxOrders   = 1_000
+
+	MaxCompacts = maxParties
+	MaxOrders   = 1_000
 
 	maxList   = maxReceipts // parts of one list or object
 	maxValues = 2_000_000   // parts of all of them
@@ -172,8 +174,8 @@ func decodeFile(data []byte) (File, error) {
 	if err := json.Unmarshal(canon, &f); err != nil {
 		return f, corridor.E(corridor.Invalid, "not a bundle: %w", err)
 	}
-	if len(f.Receipts) > maxReceipts || len(f.Keys) > maxParties || len(f.Logs) > maxParties || len(f.Decisions) > maxParties || len(f.Validations) > maxParties || len(f.Compacts) > maxParties || len(f.Orders) > maxOrders {
-		return File{}, corridor.E(corridor.Limited, "the bundle holds more than %d receipts, %d orders or %d keys, logs, decisions, validations or compacts", maxReceipts, maxOrders, maxParties)
+	if len(f.Receipts) > maxReceipts || len(f.Keys) > maxParties || len(f.Logs) > maxParties || len(f.Decisions) > maxParties || len(f.Validations) > maxParties || len(f.Compacts) > MaxCompacts || len(f.Orders) > MaxOrders {
+		return File{}, corridor.E(corridor.Limited, "the bundle holds more than %d receipts, %d orders or %d keys, logs, decisions, validations or compacts", maxReceipts, MaxOrders, maxParties)
 	}
 	if !bytes.Equal(canon, data) {
 		return f, corridor.CheckCanonical(data)

@@ -12,6 +12,7 @@ import (
 type ruling struct {
 	corridor.Order
 	digest string
+	under  []int // the compacts with whose keys it is signed
 }
 
 // orders checks each order of an authority that stopped the agreement or a
@@ -27,8 +28,8 @@ func (c *checker) orders() {
 		}
 		c.rep.expect(id+".form", "The order can be read strictly", err, clip(o.Reference), "what is not understood stops nothing", "")
 		if err == nil {
-			ids, c.rulings = append(ids, id), append(c.rulings, ruling{o, doc.Digest()})
-			c.orderSigned(id, doc, c.rulings[len(c.rulings)-1])
+			ids, c.rulings = append(ids, id), append(c.rulings, ruling{Order: o, digest: doc.Digest()})
+			c.orderSigned(id, doc, &c.rulings[len(c.rulings)-1])
 		}
 	}
 	for i, o := range c.rulings {
@@ -41,30 +42,72 @@ func (o *ruling) name() string { return clip(o.Name()) }
 
 // orderSigned: the authority that the order names has signed it, with a key
 // that a compact gives it which is quoted together with the order, or by the
-// agreement.
-func (c *checker) orderSigned(id string, doc corridor.Sealed, o ruling) {
+// agreement. Where the agreement's compact knows the authority, or one of its
+// country, another compact must have it from there.
+func (c *checker) orderSigned(id string, doc corridor.Sealed, o *ruling) {
 	var err error = mismatch("no compact that is quoted here names the authority %s", clip(o.Authority))
-	var by *said
-	for _, p := range c.pacts {
-		if !c.names(p, o) {
+	by := newSaid(c)
+	for i, p := range c.pacts {
+		if !c.names(p, *o) {
 			continue
 		}
-		if p.binds != nil {
-			err = mismatch("%s, which names its authority, does not bind", clip(p.Name()))
-			continue
+		tried := newSaid(c)
+		wrong := c.orderUnder(doc, p, *o, tried.check)
+		if wrong == nil && len(o.under) == 0 {
+			by = tried
 		}
-		m, wrong := memberOf(p.Members, o.Authority, o.Jurisdiction)
-		if by = newSaid(c); wrong == nil {
-			wrong = authoritySigned(doc, m, o.Authority, o.Jurisdiction, by.check)
-		}
-		if err = wrong; err == nil {
-			break
+		if wrong == nil {
+			o.under = append(o.under, i)
+		} else {
+			err = wrong
 		}
 	}
-	if by == nil {
-		by = newSaid(c)
+	if len(o.under) > 0 {
+		err = nil
 	}
 	by.report(id+".signature", "The authority's signature on "+o.name(), err, "an authority speaks for its own country, with its own key", "ask the authority whether it signed this")
+}
+
+// orderUnder checks an order with the keys of one compact.
+func (c *checker) orderUnder(doc corridor.Sealed, p pact, o ruling, check anchorCheck) error {
+	if p.binds != nil {
+		return mismatch("%s, which names its authority, does not bind", clip(p.Name()))
+	}
+	m, err := memberOf(p.Members, o.Authority, o.Jurisdiction)
+	if err != nil {
+		return err
+	}
+	first := slices.IndexFunc(c.pacts, c.ofAgreement)
+	if first >= 0 && knowsAuthority(c.pacts[first].Compact, o.Order) && !slices.Contains(c.successors(first, o.Jurisdiction), p.digest) {
+		return mismatch("%s has the authority of %s not from the agreement's compact: it is not signed with a key that this gives it", clip(p.Name()), clip(o.Jurisdiction))
+	}
+	return authoritySigned(doc, m, o.Authority, o.Jurisdiction, check)
+}
+
+// knowsAuthority says whether a compact names the authority of an order, or
+// one of its country.
+func knowsAuthority(p corridor.Compact, o corridor.Order) bool {
+	return slices.ContainsFunc(p.Members, func(m corridor.Authority) bool { return m.ID == o.Authority || m.Jurisdiction == o.Jurisdiction })
+}
+
+// successors lists the digests of a compact and of those that have a country's
+// authority from it, each signed with a key of one before.
+func (c *checker) successors(from int, jurisdiction string) []string {
+	key := fmt.Sprintf("%d %s", from, jurisdiction)
+	if list, done := c.handed[key]; done {
+		return list
+	}
+	list := []string{c.pacts[from].digest}
+	for next := []int{from}; len(next) > 0; next = next[1:] {
+		m, _ := c.pacts[next[0]].Member(jurisdiction)
+		for i, p := range c.pacts {
+			if p.binds == nil && !slices.Contains(list, p.digest) && Succeeds(p.doc, p.Compact, m) {
+				list, next = append(list, p.digest), append(next, i)
+			}
+		}
+	}
+	c.handed[key] = list
+	return list
 }
 
 // names says whether an order may be checked with the keys of a compact.
@@ -142,18 +185,34 @@ func (c *checker) orderFlow(id string, o ruling) {
 }
 
 func (c *checker) orderLifts(o ruling) error {
+	err := mismatch("order %d, which it lifts, is not here", o.Lifts)
 	for _, other := range c.rulings {
 		switch {
 		case other.Number != o.Lifts:
 		case other.Authority != o.Authority || other.Jurisdiction != o.Jurisdiction:
-			return mismatch("order %d is of the authority of %s, and this one of that of %s", o.Lifts, clip(other.Jurisdiction), clip(o.Jurisdiction))
+			err = mismatch("order %d is of the authority of %s, and this one of that of %s", o.Lifts, clip(other.Jurisdiction), clip(o.Jurisdiction))
 		case other.Act != corridor.OrderSuspend:
 			return mismatch("order %d is no suspension", o.Lifts)
+		case !c.handedOn(other, o):
+			return mismatch("it is signed with a key of %s, which has its authority not from the compact of order %d", clip(c.pacts[o.under[0]].Name()), o.Lifts)
 		default:
 			return nil
 		}
 	}
-	return mismatch("order %d, which it lifts, is not here", o.Lifts)
+	return err
+}
+
+// handedOn says whether the key of a lift is of the compact of the order that
+// it lifts, or of one that has the authority from there. Of an order that
+// nobody has signed, its signature is found wanting already.
+func (c *checker) handedOn(stop, lift ruling) bool {
+	if len(stop.under) == 0 || len(lift.under) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(stop.under, func(from int) bool {
+		after := c.successors(from, stop.Jurisdiction)
+		return slices.ContainsFunc(lift.under, func(i int) bool { return slices.Contains(after, c.pacts[i].digest) })
+	})
 }
 
 // orderNumber: an authority gives a number once, and what it has lifted stops

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -156,11 +157,11 @@ func (s *Service) documents(ctx context.Context, digests []string) (map[string][
 // shownWith gives what a peer's receipts about an agreement quote of
 // authorities and is not here yet, checked. Who quotes it shows it: receipts
 // that cannot be explained are not kept, so that they spoil no proof.
-func (s *Service) shownWith(ctx context.Context, agreement string, bodies []corridor.Receipt, file verify.File) ([]document, error) {
+func (s *Service) shownWith(ctx context.Context, a Agreement, bodies []corridor.Receipt, file verify.File) ([]document, error) {
 	quoted := map[string]corridor.Receipt{}
 	for _, r := range bodies {
 		for _, name := range []string{corridor.DigestCompact, corridor.DigestOrder} {
-			if d := r.Digests[name]; d != "" && r.Agreement == agreement {
+			if d := r.Digests[name]; d != "" && r.Agreement == a.ID {
 				quoted[d] = r
 			}
 		}
@@ -172,6 +173,9 @@ func (s *Service) shownWith(ctx context.Context, agreement string, bodies []corr
 	var out []document
 	take := func(digest string, raw []byte) {
 		known[digest], out = raw, append(out, document{digest, raw})
+	}
+	if len(quoted) == 0 {
+		return nil, nil
 	}
 	for _, c := range file.Compacts { // first: they name the authorities
 		if digest := c.Digest(); quoted[digest].Digests[corridor.DigestCompact] == digest && known[digest] == nil {
@@ -200,7 +204,139 @@ func (s *Service) shownWith(ctx context.Context, agreement string, bodies []corr
 				Fix: "the peer shows it with its receipts"}
 		}
 	}
-	return out, nil
+	return out, s.fits(ctx, a, quoted, known)
+}
+
+// fits refuses receipts by whose quotations the proof of an agreement would not
+// hold: of a compact that has another authority where one is known, and of more
+// than half of what a bundle takes. The other half is for what this node quotes.
+func (s *Service) fits(ctx context.Context, a Agreement, quoted map[string]corridor.Receipt, known map[string][]byte) error {
+	signed, err := corridor.DecodeAgreement(a.Signed)
+	if err != nil {
+		return err
+	}
+	t := s.trust.Load()
+	ours, have := t.digests(), make([]corridor.Compact, 0, len(t.compacts)+1)
+	for _, c := range t.compacts {
+		have = append(have, c.Compact)
+	}
+	if ref := signed.Body.Compact; ref != nil {
+		if have, err = s.addNamed(ctx, have, ref.Digest); err != nil {
+			return err
+		}
+		ours[ref.Digest] = true
+	}
+	theirs := map[string]corridor.Receipt{}
+	for d, r := range quoted {
+		if !ours[d] {
+			theirs[d] = r
+		}
+	}
+	if len(theirs) == 0 {
+		return nil
+	}
+	kept, err := s.cfg.Ledger.PeerBodies(ctx, a.ID)
+	if err != nil {
+		return err
+	}
+	if err := foreignAuthorities(have, theirs, known); err != nil {
+		return fmt.Errorf("what %s shows: %w", a.Peer, err)
+	}
+	return roomFor(a, theirs, kept, ours)
+}
+
+// digests are those of the compacts and orders that this node holds.
+func (t *trust) digests() map[string]bool {
+	out := map[string]bool{}
+	for _, c := range t.compacts {
+		out[c.digest] = true
+	}
+	for _, list := range t.orders {
+		for _, o := range list {
+			out[o.digest] = true
+		}
+	}
+	return out
+}
+
+// addNamed adds the compact that an agreement names, if it is known here.
+func (s *Service) addNamed(ctx context.Context, have []corridor.Compact, digest string) ([]corridor.Compact, error) {
+	docs, err := s.documents(ctx, []string{digest})
+	if err != nil || docs[digest] == nil {
+		return have, err
+	}
+	_, c, err := corridor.DecodeCompact(docs[digest])
+	return append(have, c), err
+}
+
+// foreignAuthorities refuses a compact that names an authority, or one of a
+// country, which is known here, and has it from no compact that is known.
+func foreignAuthorities(have []corridor.Compact, quoted map[string]corridor.Receipt, known map[string][]byte) error {
+	type shown struct {
+		corridor.Compact
+		doc    corridor.Sealed
+		digest string
+	}
+	var list []shown
+	for d, r := range quoted {
+		if r.Digests[corridor.DigestCompact] != d {
+			continue
+		}
+		doc, c, err := corridor.DecodeCompact(known[d])
+		if err != nil {
+			return err
+		}
+		list = append(list, shown{c, doc, d})
+	}
+	slices.SortFunc(list, func(a, b shown) int {
+		return cmp.Or(cmp.Compare(a.Version, b.Version), cmp.Compare(a.digest, b.digest))
+	})
+	for _, c := range list {
+		for _, m := range c.Members {
+			if !handsOn(have, c.doc, c.Compact, m) {
+				return &corridor.Error{Kind: corridor.Conflict, Where: c.Name(), Msg: "the authority of " + m.Jurisdiction + " is another there than in the compacts that are known here",
+					Why: "an order is its authority's own; who has changed keys signs the next version with both", Fix: "compare the digest " + c.digest + " with what the authority publishes, and adopt the version that it publishes"}
+			}
+		}
+		have = append(have, c.Compact)
+	}
+	return nil
+}
+
+// handsOn says whether a member of a compact is the authority that those before
+// name, or is in none of them.
+func handsOn(have []corridor.Compact, doc corridor.Sealed, c corridor.Compact, now corridor.Authority) bool {
+	named := false
+	for _, before := range have {
+		for _, m := range before.Members {
+			if m.ID != now.ID && m.Jurisdiction != now.Jurisdiction {
+				continue
+			}
+			if named = true; verify.Succeeds(doc, c, m) {
+				return true
+			}
+		}
+	}
+	return !named
+}
+
+// roomFor counts what the receipts of a peer quote of authorities that this
+// node does not quote itself, with those that are kept.
+func roomFor(a Agreement, theirs map[string]corridor.Receipt, kept []corridor.Receipt, ours map[string]bool) error {
+	compacts, orders := map[string]bool{}, map[string]bool{}
+	for _, r := range slices.AppendSeq(slices.Clone(kept), maps.Values(theirs)) {
+		if d := r.Digests[corridor.DigestCompact]; d != "" && !ours[d] {
+			compacts[d] = true
+		}
+		if d := r.Digests[corridor.DigestOrder]; d != "" && !ours[d] {
+			orders[d] = true
+		}
+	}
+	if len(compacts) > verify.MaxCompacts/2 || len(orders) > verify.MaxOrders/2 {
+		return &corridor.Error{Kind: corridor.Limited, Msg: fmt.Sprintf("the receipts of %s quote %d compacts and %d orders that are not known here", a.Peer, len(compacts), len(orders)),
+			Why: fmt.Sprintf("a proof holds at most %d and %d; half of them are for what this side quotes", verify.MaxCompacts, verify.MaxOrders), Fix: "make a new agreement; the receipts that were kept prove what was done until then"}
+	}
+	return nil
 }
 
 // orderUnder checks an order with the keys of a compact that was checked.

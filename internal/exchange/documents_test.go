@@ -140,6 +140,27 @@ func TestReceiptsThatQuoteWhatIsNotShownSpoilNoProof(t *testing.T) {
 	}
 }
 
+// A peer that follows orders of another authority of a country than is known
+// here: what it quotes is not kept, since no reader of the proof believes it.
+func TestAnOrderOfAnotherAuthorityOfTheCountrySpoilsNoProof(t *testing.T) {
+	cn, kz := pair(t)
+	cnBody, kzBody, other := authority(t, "CN", "SM2"), authority(t, "KZ", "Ed25519"), authority(t, "CN", "Ed25519")
+	kz.adopt(treaty(t, nil, cnBody, kzBody))
+	cn.publish(exchange.Publication{ID: "shipments", Facts: plainFacts()})
+	cn.adopt(treaty(t, nil, cnBody, kzBody))
+	agreement := kz.until(kz.ask(cn, "shipments", "research"), ended).Agreement
+	cn.untilAgreement(agreement, exchange.AgreementInForce)
+	_, err := cn.x.WithdrawCompact(within(t, 5*time.Second), "steppe-trade")
+	ok(t, err)
+	cn.adopt(treaty(t, nil, other, kzBody))
+	cn.take(other.suspend(corridor.Target{Dataset: "shipments"}))
+	cn.untilAgreement(agreement, exchange.AgreementSuspended)
+	f, _ := kz.proof(agreement, "compact[0].signatures", "compact.here")
+	if len(f.Orders) != 0 || len(f.Compacts) != 1 {
+		t.Errorf("%d orders and %d compacts", len(f.Orders), len(f.Compacts))
+	}
+}
+
 // retold changes what a peer shows of its receipts.
 type retold struct {
 	http.RoundTripper

@@ -177,7 +177,7 @@ func (s *Service) peerReceipts(ctx context.Context, a Agreement, path string) (*
 	if err := s.watch(ctx, a, log, list); err != nil {
 		return nil, nil, err
 	}
-	documents, err := s.shownWith(ctx, a.ID, bodies, file)
+	documents, err := s.shownWith(ctx, a, bodies, file)
 	return &step{peers: list, signed: documents}, bodies, err
 }
 

@@ -367,6 +367,23 @@ func (l *Log) peerReceipts(ctx context.Context, matter, agreement string) ([]ver
 	return list, err
 }
 
+// PeerBodies gives what the receipts of others about an agreement say.
+func (l *Log) PeerBodies(ctx context.Context, agreement string) ([]corridor.Receipt, error) {
+	list, err := l.peerReceipts(ctx, "", agreement)
+	if err != nil {
+		return nil, err
+	}
+	bodies := make([]corridor.Receipt, 0, len(list))
+	for _, r := range list {
+		leaf, err := corridor.DecodeReceipt(r.Leaf)
+		if err != nil {
+			return nil, err
+		}
+		bodies = append(bodies, leaf.Receipt)
+	}
+	return bodies, nil
+}
+
 func documents(docs map[string][]byte) ([]verify.FileKeys, error) {
 	list := []verify.FileKeys{}
 	for _, did := range sortedKeys(docs) {
