@@ -104,7 +104,9 @@ type checker struct {
 	shown      []Checkpoint // that logs have signed
 	pacts      []pact
 	rulings    []ruling
-	handed     map[string][]string // compacts that have an authority from one
+	handed     map[string][]string  // compacts that have an authority from one
+	quoted     map[quote][]*receipt // about the agreement
+	flow       *corridor.Crossing   // what crossing has found
 }
 
 type logKey struct {

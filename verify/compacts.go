@@ -88,20 +88,41 @@ func (s *said) report(id, what string, err error, why, fix string) {
 	s.c.rep.expect(id, what, err, strings.Join(s.signed, ", "), why, fix)
 }
 
+// quote is what a receipt holds: the name of a digest, and the digest, or "" for
+// any.
+type quote struct{ name, digest string }
+
 // about lists the receipts about the agreement that hold a digest of a name.
-func (c *checker) about(name string) (list []*receipt) {
-	for i := range c.list {
-		in := c.list[i].leaf.Receipt
-		if c.agreed != nil && in.Agreement == c.agreed.Body.ID && in.Digests[name] != "" {
-			list = append(list, &c.list[i])
+func (c *checker) about(name string) []*receipt { return c.quoting(name, "") }
+
+// quoting lists those that hold one digest. They are looked up: a bundle may
+// hold as many receipts as orders that are asked about.
+func (c *checker) quoting(name, digest string) []*receipt {
+	if c.quoted == nil {
+		c.quoted = map[quote][]*receipt{}
+		for i := range c.list {
+			r := &c.list[i]
+			if c.agreed == nil || r.leaf.Receipt.Agreement != c.agreed.Body.ID {
+				continue
+			}
+			for name, digest := range r.leaf.Receipt.Digests {
+				if digest != "" {
+					c.quoted[quote{name, digest}] = append(c.quoted[quote{name, digest}], r)
+					c.quoted[quote{name, ""}] = append(c.quoted[quote{name, ""}], r)
+				}
+			}
 		}
 	}
-	return list
+	return c.quoted[quote{name, digest}]
 }
 
-// quoting lists those that hold one digest.
-func (c *checker) quoting(name, digest string) []*receipt {
-	return slices.DeleteFunc(c.about(name), func(r *receipt) bool { return r.leaf.Receipt.Digests[name] != digest })
+// digestsOf are those of documents.
+func digestsOf(docs []corridor.Sealed) map[string]bool {
+	out := make(map[string]bool, len(docs))
+	for _, d := range docs {
+		out[d.Digest()] = true
+	}
+	return out
 }
 
 // ofAgreement says whether a compact is the one that the agreement names.
@@ -220,6 +241,16 @@ func (c *checker) article(p pact, x corridor.Crossing) (string, error) {
 // crossing is the flow of the agreement. Its classes are known if the bundle
 // opens the facts that a side has decided on.
 func (c *checker) crossing() corridor.Crossing {
+	if c.flow == nil {
+		x := c.openedCrossing()
+		c.flow = &x
+	}
+	x := *c.flow
+	x.Classes = slices.Clone(x.Classes)
+	return x
+}
+
+func (c *checker) openedCrossing() corridor.Crossing {
 	b := c.agreed.Body
 	x := corridor.Crossing{From: b.Provider.Jurisdiction, To: b.Consumer.Jurisdiction, Exporter: b.Provider.DID, Importer: b.Consumer.DID, Dataset: b.Dataset}
 	for _, r := range c.list {
@@ -315,12 +346,13 @@ func (c *checker) follows(id, name string, p pact) {
 func (c *checker) compactHere() {
 	ref := c.agreed.Body.Compact
 	var missing, other []string
+	here := digestsOf(c.file.Compacts)
 	for _, r := range c.about(corridor.DigestCompact) {
 		digest := r.leaf.Receipt.Digests[corridor.DigestCompact]
 		if r.leaf.Receipt.Type == corridor.ReceiptAgreement && (ref == nil || ref.Digest != digest) {
 			other = append(other, r.name)
 		}
-		if !slices.ContainsFunc(c.file.Compacts, func(d corridor.Sealed) bool { return d.Digest() == digest }) {
+		if !here[digest] {
 			missing = append(missing, r.name)
 		}
 	}
@@ -332,7 +364,7 @@ func (c *checker) compactHere() {
 	switch {
 	case len(missing) > 0:
 		c.rep.fail("compact.here", what, mismatch("not the one that is quoted by %s", some(missing)), why, fix)
-	case ref != nil && !slices.ContainsFunc(c.file.Compacts, func(d corridor.Sealed) bool { return d.Digest() == ref.Digest }):
+	case ref != nil && !here[ref.Digest]:
 		c.rep.note("compact.here", what, fmt.Sprintf("compact %s, version %d is not: that it opens this corridor rests on the word of those who signed the agreement", clip(ref.ID), ref.Version), "ask for the compact with the digest "+clip(ref.Digest))
 	case ref != nil || len(c.file.Compacts) > 0:
 		c.rep.pass("compact.here", what, "%d", len(c.file.Compacts))

@@ -327,6 +327,25 @@ func TestALiftMayBeSignedWithALaterKeyOfTheAuthority(t *testing.T) {
 	}
 }
 
+// What is here twice costs one look, and what is longer than any is not read.
+func TestOrdersThatAreRepeatedOrTooLongAreNotWorkedThrough(t *testing.T) {
+	r := newRuled(t)
+	r.file = func(f *File) { f.Orders = append(f.Orders, f.Orders[0], f.Orders[0]) }
+	rep := Bundle(r.bytes(t), Options{})
+	if got := failing(rep); !slices.Equal(got, []string{"order[2].quoted", "order[3].quoted"}) {
+		t.Error(got)
+	}
+	if slices.ContainsFunc(rep.Checks, func(c Check) bool { return c.ID == "order[2].signature" || c.ID == "order[2].number" }) {
+		t.Error("the copy is checked like the order")
+	}
+	r.file = func(f *File) {
+		f.Orders[0].Body = json.RawMessage(`"` + strings.Repeat("x", corridor.MaxDocument) + `"`)
+	}
+	if rep = Bundle(r.bytes(t), Options{}); !slices.Equal(failing(rep), []string{"form"}) {
+		t.Error(failing(rep))
+	}
+}
+
 // What is lawful and rare holds, and is noted where the bundle cannot show it.
 func TestABundleHoldsWhateverLawfullyEndsAnOrder(t *testing.T) {
 	for _, c := range []struct {

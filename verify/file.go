@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"corridor"
@@ -176,6 +177,11 @@ func decodeFile(data []byte) (File, error) {
 	}
 	if len(f.Receipts) > maxReceipts || len(f.Keys) > maxParties || len(f.Logs) > maxParties || len(f.Decisions) > maxParties || len(f.Validations) > maxParties || len(f.Compacts) > MaxCompacts || len(f.Orders) > MaxOrders {
 		return File{}, corridor.E(corridor.Limited, "the bundle holds more than %d receipts, %d orders or %d keys, logs, decisions, validations or compacts", maxReceipts, MaxOrders, maxParties)
+	}
+	for _, d := range slices.Concat(f.Compacts, f.Orders) {
+		if len(d.Body) > corridor.MaxDocument {
+			return File{}, corridor.E(corridor.Limited, "the bundle holds a compact or an order of %d bytes, over the limit of %d", len(d.Body), corridor.MaxDocument)
+		}
 	}
 	if !bytes.Equal(canon, data) {
 		return f, corridor.CheckCanonical(data)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"corridor"
 )
@@ -19,6 +20,7 @@ type ruling struct {
 // transfer under it, or let it go on.
 func (c *checker) orders() {
 	var ids []string
+	seen := map[string]bool{}
 	for i, doc := range c.file.Orders {
 		id := fmt.Sprintf("order[%d]", i)
 		raw, err := doc.Encode()
@@ -27,10 +29,17 @@ func (c *checker) orders() {
 			doc, o, err = corridor.DecodeOrder(raw)
 		}
 		c.rep.expect(id+".form", "The order can be read strictly", err, clip(o.Reference), "what is not understood stops nothing", "")
-		if err == nil {
-			ids, c.rulings = append(ids, id), append(c.rulings, ruling{Order: o, digest: doc.Digest()})
-			c.orderSigned(id, doc, &c.rulings[len(c.rulings)-1])
+		if err != nil {
+			continue
 		}
+		digest := doc.Digest()
+		if seen[digest] {
+			c.rep.fail(id+".quoted", "It is the one that is quoted: "+clip(o.Name()), mismatch("it is here twice"), "an order by which nobody was stopped explains nothing", "")
+			continue
+		}
+		seen[digest] = true
+		ids, c.rulings = append(ids, id), append(c.rulings, ruling{Order: o, digest: digest})
+		c.orderSigned(id, doc, &c.rulings[len(c.rulings)-1])
 	}
 	for i, o := range c.rulings {
 		c.order(ids[i], o)
@@ -147,15 +156,6 @@ func (c *checker) orderQuoted(o ruling) error {
 			return mismatch("%s follows an order to %s", r.name, o.Act)
 		}
 	}
-	same := 0
-	for _, other := range c.rulings {
-		if other.digest == o.digest {
-			same++
-		}
-	}
-	if same > 1 {
-		return mismatch("it is here twice")
-	}
 	return nil
 }
 
@@ -223,26 +223,54 @@ func (c *checker) orderNumber(o ruling) error {
 			return mismatch("the authority has signed two orders with the number %d", o.Number)
 		}
 	}
-	for _, lift := range c.rulings {
-		if lift.Act != corridor.OrderLift || lift.Authority != o.Authority || lift.Lifts != o.Number {
-			continue
-		}
-		for _, before := range c.quoting(corridor.DigestOrder, lift.digest) {
-			for _, r := range c.quoting(corridor.DigestOrder, o.digest) {
-				if r.Log == before.Log && r.Index > before.Index && !onTheWay(r, before) {
-					return mismatch("%s follows it after order %d had lifted it", r.name, lift.Number)
-				}
-			}
+	ends := c.liftsOf(o)
+	for _, r := range c.quoting(corridor.DigestOrder, o.digest) {
+		list := ends[r.Log]
+		k, _ := slices.BinarySearchFunc(list, r.Index, func(e ending, index int64) int { return cmp.Compare(e.index, index) })
+		if k > 0 && !onTheWay(r, list[k-1].at) {
+			return mismatch("%s follows it after order %d had lifted it", r.name, list[k-1].number)
 		}
 	}
 	return nil
 }
 
+// ending is a place in a log up to which an order was lifted, first at a time.
+type ending struct {
+	index  int64
+	at     time.Time // zero: not known
+	number int64     // of the lift
+}
+
+// liftsOf lists where an order was lifted, by log, in the order of the entries.
+func (c *checker) liftsOf(o ruling) map[string][]ending {
+	logs := map[string][]ending{}
+	for _, lift := range c.rulings {
+		if lift.Act != corridor.OrderLift || lift.Authority != o.Authority || lift.Lifts != o.Number {
+			continue
+		}
+		for _, r := range c.quoting(corridor.DigestOrder, lift.digest) {
+			at, err := utc(r.leaf.Receipt.Time)
+			if err != nil {
+				at = time.Time{}
+			}
+			logs[r.Log] = append(logs[r.Log], ending{r.Index, at, lift.Number})
+		}
+	}
+	for _, list := range logs {
+		slices.SortFunc(list, func(a, b ending) int { return cmp.Compare(a.index, b.index) })
+		for i := 1; i < len(list); i++ {
+			if list[i-1].at.Before(list[i].at) {
+				list[i].at, list[i].number = list[i-1].at, list[i-1].number
+			}
+		}
+	}
+	return logs
+}
+
 // onTheWay: a refusal may cross with a lift, where several nodes write one log.
-func onTheWay(r, lift *receipt) bool {
-	refused, err1 := utc(r.leaf.Receipt.Time)
-	lifted, err2 := utc(lift.leaf.Receipt.Time)
-	return r.leaf.Receipt.Type == corridor.ReceiptRefusal && err1 == nil && err2 == nil && !refused.After(lifted.Add(slack))
+func onTheWay(r *receipt, lifted time.Time) bool {
+	refused, err := utc(r.leaf.Receipt.Time)
+	return r.leaf.Receipt.Type == corridor.ReceiptRefusal && err == nil && !lifted.IsZero() && !refused.After(lifted.Add(slack))
 }
 
 func (c *checker) orderTime(o ruling) error {
@@ -346,11 +374,9 @@ func (c *checker) wentOn(from, end *receipt) string {
 // bundle.
 func (c *checker) ordersHere() {
 	var missing []string
-	quotes := c.about(corridor.DigestOrder)
+	quotes, here := c.about(corridor.DigestOrder), digestsOf(c.file.Orders)
 	for _, r := range quotes {
-		if !slices.ContainsFunc(c.file.Orders, func(d corridor.Sealed) bool {
-			return d.Digest() == r.leaf.Receipt.Digests[corridor.DigestOrder]
-		}) {
+		if !here[r.leaf.Receipt.Digests[corridor.DigestOrder]] {
 			missing = append(missing, r.name)
 		}
 	}
