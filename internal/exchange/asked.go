@@ -96,6 +96,12 @@ func (a *asking) done(peer string) {
 	delete(a.by, peer)
 }
 
+func (a *asking) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.by)
+}
+
 // askedPeer is a row of the peers to be asked about.
 type askedPeer struct {
 	did   string
@@ -126,6 +132,7 @@ func (s *Service) reviewPeer(ctx context.Context, did string) error {
 // runAsking asks about peers whenever there is a question: at the start what
 // an earlier run left.
 func (s *Service) runAsking(ctx context.Context) error {
+	s.asking.forget() // another node may have asked meanwhile, and a question that is put again counts from 1
 	return s.runTimer(ctx, "issuers could not be asked about peers; it is tried again", s.asking.wake, s.askingDue)
 }
 

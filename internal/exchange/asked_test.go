@@ -126,3 +126,22 @@ func TestACredentialThatWasOnlySuspendedBringsItsAgreementBack(t *testing.T) {
 	cn.untilAgreement(id, exchange.AgreementInForce)
 	cn.untilAsked(0)
 }
+
+// TestANodeThatLeadsAgainForgetsWhatItAskedBefore: another has asked meanwhile,
+// and a question that is put again begins its count anew.
+func TestANodeThatLeadsAgainForgetsWhatItAskedBefore(t *testing.T) {
+	t.Parallel()
+	cn, kz := pair(t)
+	cn.publish(exchange.Publication{ID: "shipments", Facts: plainFacts()})
+	agreementsOn(cn, kz, "trade_logistics")
+	cn.untilAsked(0)
+	cn.stop()
+	again := cn.asleep()
+	ok(t, again.x.AskAfterAnother(t.Context(), kz.who.DID))
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- again.x.RunAsking(ctx) }()
+	again.untilAsked(0)
+	cancel()
+	ok(t, <-ran)
+}

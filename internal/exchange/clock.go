@@ -43,38 +43,72 @@ func (d *clockDoubts) String() string {
 		dsp.FormatTime(d.said), dsp.FormatTime(d.seen))
 }
 
-// hears notes that a peer's token was found to be of now.
-func (c *timepiece) hears(now time.Time) {
-	c.heard.Store(&now)
+// hears notes that a peer's token was found to be of now, and says whether
+// that is news.
+func (c *timepiece) hears(now time.Time) bool {
+	last := c.heard.Swap(&now)
 	if c.doubt.Load() == nil {
-		return
+		return last == nil || now.Sub(*last).Abs() >= clockStep
 	}
 	select {
 	case c.wake <- struct{}{}:
 	default:
 	}
+	return true
+}
+
+// doubts looks at the clock and gives what is doubted of it, nil if nothing,
+// and when the node was last there.
+func (s *Service) doubts(ctx context.Context, now time.Time) (*clockDoubts, time.Time, error) {
+	seen, err := s.lastThere(ctx)
+	if err != nil || seen.IsZero() || now.Sub(seen) <= longestAway || s.corroborated(now) {
+		return nil, seen, err
+	}
+	return &clockDoubts{now, seen}, seen, nil
+}
+
+// hearsTime notes that a peer's token was found to be of now. It is written down,
+// for the other nodes on the database, where the doubt may be theirs.
+func (s *Service) hearsTime() {
+	if !s.clock.hears(s.now()) {
+		return
+	}
+	s.background(func(ctx context.Context) {
+		if _, err := s.clockStands(ctx); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "that a peer has the same time could not be written down; it is done with a later word", "error", err)
+		}
+	})
+}
+
+// vouchClock writes down what time it is where a person has said that the
+// clock is right: the node that ends waits may be another.
+func (s *Service) vouchClock(ctx context.Context) error {
+	if !s.clock.vouched.Load() {
+		return nil
+	}
+	_, err := s.clockStands(ctx)
+	return err
 }
 
 // clockStands says whether the clock may end what cannot be begun again. If so,
 // it is written down what time it is.
 func (s *Service) clockStands(ctx context.Context) (bool, error) {
 	now := s.now()
-	seen, err := s.lastThere(ctx)
+	doubt, seen, err := s.doubts(ctx, now)
 	if err != nil {
 		return false, err
 	}
-	if !seen.IsZero() && now.Sub(seen) > longestAway && !s.corroborated(now) {
-		doubt := &clockDoubts{now, seen}
+	if doubt != nil {
 		if s.clock.doubt.Swap(doubt) == nil {
 			s.log.ErrorContext(ctx, "the clock is "+doubt.String())
 		}
 		return false, nil
 	}
-	s.clock.vouched.Store(false) // of this clock; one that is put forward later is another
 	if s.clock.doubt.Swap(nil) != nil {
 		s.log.InfoContext(ctx, "the clock is not doubted any more", "now", dsp.FormatTime(now))
 	}
 	if !seen.IsZero() && now.Sub(seen) < clockStep {
+		s.clock.vouched.Store(false)
 		return true, nil
 	}
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
@@ -84,6 +118,7 @@ func (s *Service) clockStands(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("the time: %w", err)
 	}
+	s.clock.vouched.Store(false) // of this clock, and written down; one that is put forward later is another
 	return true, nil
 }
 

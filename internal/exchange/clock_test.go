@@ -1,12 +1,17 @@
 package exchange_test
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"corridor/internal/dsp"
 	"corridor/internal/exchange"
+	"corridor/internal/store"
+	"corridor/internal/store/storetest"
 )
 
 // unanswered is a pair in which the provider has not answered so many requests,
@@ -94,4 +99,83 @@ func TestAPeerThatSaysTheSameTimeEndsTheDoubt(t *testing.T) {
 		t.Errorf("%s %s", n.State, n.Code)
 	}
 	kz.untilClock(false)
+}
+
+// asleep is a node that was stopped, on its database, without its loops.
+func (n *node) asleep() *node {
+	n.t.Helper()
+	again := *n
+	var err error
+	again.db, err = store.Open(n.t.Context(), again.place, migrations()...)
+	ok(n.t, err)
+	n.t.Cleanup(func() { _ = again.db.Close() })
+	_, err = again.wire(n.t.Context())
+	ok(n.t, err)
+	return &again
+}
+
+// TestAClockThatIsMonthsAheadDeletesNothing: neither a copy that has a term nor
+// what tells the people of the real year apart.
+func TestAClockThatIsMonthsAheadDeletesNothing(t *testing.T) {
+	t.Parallel()
+	now := &clock{}
+	cn, kz := pair(t, func(cn, kz *node) { cn.now, kz.now = now.now, now.now })
+	cn.publish(exchange.Publication{ID: "shipments", Facts: plainFacts(), Policy: json.RawMessage(lent)})
+	tr := kz.carried(kz.until(kz.ask(cn, "shipments", "trade_logistics"), ended).Agreement)
+	keys := filepath.Join(kz.dir, "keys")
+	this, old := filepath.Join(keys, time.Now().Format("people-2006.key")), filepath.Join(keys, "people-2020.key")
+	ok(t, os.MkdirAll(keys, 0o700))
+	for _, key := range []string{this, old} {
+		ok(t, os.WriteFile(key, []byte("key"), 0o600))
+	}
+	ok(t, kz.x.ExpiryDue(t.Context()))
+	there := func(path string) bool {
+		_, err := os.Stat(path)
+		return err == nil
+	}
+
+	now.set(time.Now().Add(400 * days))
+	ok(t, kz.x.DeletionsDue(t.Context()))
+	kz.x.ForgetPeople(t.Context())
+	if got := kz.untilTransfer(tr.PID, over); got.Deleted != nil || !there(tr.File) {
+		t.Error("the copy was deleted")
+	}
+	if !there(this) || !there(old) {
+		t.Error("a key of the counts was deleted")
+	}
+
+	now.set(time.Now().Add(3 * days))
+	ok(t, kz.x.DeletionsDue(t.Context()))
+	kz.x.ForgetPeople(t.Context())
+	kz.untilTransfer(tr.PID, func(t exchange.Transfer) bool { return t.Deleted != nil })
+	if there(tr.File) || there(old) || !there(this) {
+		t.Errorf("set right: the copy is there: %v, the old key: %v, this year's: %v", there(tr.File), there(old), there(this))
+	}
+}
+
+// TestAPersonsWordOnTheClockOutlastsAWriteThatFails: it is used up only when
+// the time is written down.
+func TestAPersonsWordOnTheClockOutlastsAWriteThatFails(t *testing.T) {
+	t.Parallel()
+	if storetest.OnServer() {
+		t.Skip("the trigger is written for a file")
+	}
+	_, kz, _, mine, _ := unanswered(t, 1)
+	kz.stop()
+	mine.set(time.Now().Add(100 * days))
+	kz.clockIsRight = true
+	again := kz.asleep()
+	for _, change := range []string{`CREATE TRIGGER broken BEFORE INSERT ON clock BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`, `DROP TRIGGER broken`} {
+		ok(t, again.db.Write(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Exec(t.Context(), change)
+			return err
+		}))
+		if err := again.x.ExpiryDue(t.Context()); (err != nil) != strings.HasPrefix(change, "CREATE") {
+			t.Fatalf("after %s: %v", change, err)
+		}
+	}
+	again.untilClock(false)
+	if n, _, err := again.x.Negotiations(t.Context(), exchange.Page{State: string(dsp.Terminated)}); err != nil || len(n) != 1 {
+		t.Errorf("%d were ended: %v", len(n), err)
+	}
 }

@@ -99,7 +99,7 @@ func (s *Service) commit(ctx context.Context, st *step) error {
 func (s *Service) afterwards(st *step) {
 	if st.use != nil && s.cfg.UseToken != nil {
 		st.use.Noted()
-		s.clock.hears(s.now())
+		s.hearsTime()
 	}
 	s.remember(st)
 	if st.neg != nil {

@@ -94,7 +94,21 @@ func (s *Service) thisYear() *counter.Year {
 
 // forgetPeople deletes the hashes and keys of years that are over.
 func (s *Service) forgetPeople(ctx context.Context) {
-	before := yearOf(corridor.DateOf(s.now().Add(-keepPast)))
+	now := s.now()
+	doubt, _, err := s.doubts(ctx, now)
+	if doubt != nil {
+		return
+	}
+	before := yearOf(corridor.DateOf(now.Add(-keepPast)))
+	if err == nil {
+		err = s.forgetBefore(ctx, before)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.log.ErrorContext(ctx, "the people of past years could not be forgotten; it is tried again tomorrow", "error", err)
+	}
+}
+
+func (s *Service) forgetBefore(ctx context.Context, before string) error {
 	err := s.db.Alone(ctx, leasePeople, func(ctx context.Context) error {
 		return s.db.Write(ctx, func(tx *store.Tx) error {
 			if err := s.db.StillAlone(ctx, tx, leasePeople); err != nil {
@@ -106,9 +120,7 @@ func (s *Service) forgetPeople(ctx context.Context) {
 	if err == nil && s.cfg.CountKeys != "" {
 		_, err = counter.Keys(s.cfg.CountKeys).Forget(before)
 	}
-	if err != nil && ctx.Err() == nil {
-		s.log.ErrorContext(ctx, "the people of past years could not be forgotten; it is tried again tomorrow", "error", err)
-	}
+	return err
 }
 
 // reckoning is the year's count, one flow included, that a decision is made

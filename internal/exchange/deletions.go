@@ -134,6 +134,9 @@ const (
 // deletionsDue deletes all that is due and gives how long it is to the next,
 // below zero if none is known.
 func (s *Service) deletionsDue(ctx context.Context) (time.Duration, error) {
+	if doubt, _, err := s.doubts(ctx, s.now()); err != nil || doubt != nil {
+		return doubtedPause, err
+	}
 	return s.momentsCome(ctx, "copies whose term has ended", dueDeletions, nextDeletion, s.deleteCopy)
 }
 

@@ -361,6 +361,9 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := s.whenThere(ctx, s.logPacks); err != nil || ctx.Err() != nil {
 		return err
 	}
+	if err := s.whenThere(ctx, s.vouchClock); err != nil || ctx.Err() != nil {
+		return err
+	}
 	counter.Sweep(s.tempDir())
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {

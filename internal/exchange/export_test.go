@@ -31,3 +31,31 @@ func (s *Service) Occupy() {
 		s.background(func(ctx context.Context) { <-ctx.Done() })
 	}
 }
+
+// DeletionsDue deletes the copies whose term has ended.
+func (s *Service) DeletionsDue(ctx context.Context) error {
+	_, err := s.deletionsDue(ctx)
+	return err
+}
+
+// ForgetPeople forgets the people of past years.
+func (s *Service) ForgetPeople(ctx context.Context) { s.forgetPeople(ctx) }
+
+// Recover looks for fetches as after the end of another node, and says whether
+// one is asked for, at once or later.
+func (s *Service) Recover(ctx context.Context, pid string) (wanted, later bool, err error) {
+	err = s.recover(ctx)
+	s.run.mu.Lock()
+	defer s.run.mu.Unlock()
+	return s.run.queue[pid], s.run.pauses[pid] != nil, err
+}
+
+// AskAfterAnother puts a question about a peer, where this node has put the
+// first about it before and another node has answered that.
+func (s *Service) AskAfterAnother(ctx context.Context, peer string) error {
+	s.asking.later(peer, 1, time.Hour, true)
+	return s.reviewPeer(ctx, peer)
+}
+
+// RunAsking leads the questions about peers.
+func (s *Service) RunAsking(ctx context.Context) error { return s.runAsking(ctx) }

@@ -193,7 +193,7 @@ func (s *Service) recover(ctx context.Context) error {
 			if !t.moves() || t.Pending != dsp.None || t.Parked != "" || t.Deleted != nil || s.run.has(t.PID) || t.PartOf != "" && t.Received == nil {
 				continue
 			}
-			if t.growing() && s.restsHere(ctx, &t) {
+			if t.growing() && s.restsHere(ctx, &t) || s.stalledStill(&t) {
 				continue
 			}
 			if peer, err := s.cfg.Directory.Lookup(ctx, t.Peer); err == nil && (t.pushed() || t.wanted || s.held(StepFetch, peer, nil) == "") {
@@ -204,6 +204,21 @@ func (s *Service) recover(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// stalledStill says whether a transfer stands still and is not to be tried yet,
+// on whichever node that was found. This one tries it then, in case the other
+// is gone: tried at once, it would go from node to node without a pause.
+func (s *Service) stalledStill(t *Transfer) bool {
+	if t.Stalled == nil {
+		return false
+	}
+	left := min(t.Stalled.Retry.Sub(s.now()), longestStall) // a clock may have been set
+	if left <= 0 {
+		return false
+	}
+	s.run.later(t.PID, left)
+	return true
 }
 
 // moves says whether the data of a transfer moves by our own doing: as the

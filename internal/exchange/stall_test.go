@@ -46,3 +46,29 @@ func TestAFetchWaitsForAnIssuerThatIsAwayAtARestart(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatStandsStillIsNotTriedByTurns: a node of several that finds a transfer
+// which another left waits as long as that one said, and then takes it up.
+func TestWhatStandsStillIsNotTriedByTurns(t *testing.T) {
+	t.Parallel()
+	var word issuer
+	now := &clock{}
+	_, kz, mine, _, tap := runningBetween(t, func(_, kz *node) { kz.credentials, kz.now = word.ask, now.now })
+	kz.stop()
+	word.word.Store(corridor.E(corridor.Unavailable, "the status list cannot be had"))
+	close(tap)
+	kz.start()
+	kz.untilTransfer(mine, func(t exchange.Transfer) bool { return t.Stalled != nil })
+	kz.stop()
+	again := kz.asleep()
+	tr, err := again.x.TransferByPID(t.Context(), mine)
+	ok(t, err)
+	now.set(tr.Stalled.Retry.Add(-time.Minute))
+	if wanted, later, err := again.x.Recover(t.Context(), mine); wanted || !later || err != nil {
+		t.Errorf("a minute before it is tried again: at once %v, later %v, %v", wanted, later, err)
+	}
+	now.set(tr.Stalled.Retry.Add(time.Second))
+	if wanted, _, err := again.x.Recover(t.Context(), mine); !wanted || err != nil {
+		t.Errorf("when it is to be tried again: %v %v", wanted, err)
+	}
+}
