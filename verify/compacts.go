@@ -27,6 +27,7 @@ func (c *checker) compacts() {
 	}
 	if c.agreed != nil {
 		c.compactHere()
+		c.startsUnder()
 	}
 }
 
@@ -177,7 +178,14 @@ func (c *checker) compactOpens(id, name string, p pact) {
 	}
 	x := c.crossing()
 	detail, err := c.article(p, x)
-	c.rep.expect(id+".opens", "It opens this corridor: "+name, err, detail, "both countries are members, and an article opens the direction for this data", "")
+	direction := x
+	direction.Classes = nil
+	if opened, closed := c.article(p, direction); err != nil && closed == nil && !first {
+		c.rep.note(id+".opens", "It opens this corridor: "+name, fmt.Sprintf("%s opens the direction, and the data was agreed on as: %v", opened, x.Classes), "ask the exporter whether the data was published anew")
+		err = nil
+	} else {
+		c.rep.expect(id+".opens", "It opens this corridor: "+name, err, detail, "both countries are members, and an article opens the direction for this data", "")
+	}
 	if err == nil && !x.ClassesKnown && !p.opensAll(x) {
 		c.rep.note(id+".classes", "The classes of the data are those that it opens: "+name, "what classes of data there are is not shown here; the parties signed that they are covered", "ask for a bundle that opens the facts")
 	}
@@ -209,14 +217,13 @@ func (p *pact) opensAll(x corridor.Crossing) bool {
 }
 
 // article says by which article a compact opens a crossing. The agreement
-// names one; a start rests on any. Classes that are not shown count as opened.
+// names one; a start rests on any. Classes that are not shown count as opened,
+// those that are known to be there do not.
 func (c *checker) article(p pact, x corridor.Crossing) (string, error) {
 	if !p.Governs(x) {
 		return "", mismatch("%s and %s are not both members of it", clip(x.From), clip(x.To))
 	}
-	if !x.ClassesKnown {
-		x.Classes, x.ClassesKnown = nil, true
-	}
+	x.ClassesKnown = true
 	if !c.ofAgreement(p) {
 		art, err := p.Article(x)
 		return "art. " + clip(art), err
@@ -239,7 +246,8 @@ func (c *checker) article(p pact, x corridor.Crossing) (string, error) {
 }
 
 // crossing is the flow of the agreement. Its classes are known if the bundle
-// opens the facts that a side has decided on.
+// opens the facts of a decision that is agreed on: what else an exporter puts
+// into a bundle says nothing about the data.
 func (c *checker) crossing() corridor.Crossing {
 	if c.flow == nil {
 		x := c.openedCrossing()
@@ -255,7 +263,7 @@ func (c *checker) openedCrossing() corridor.Crossing {
 	x := corridor.Crossing{From: b.Provider.Jurisdiction, To: b.Consumer.Jurisdiction, Exporter: b.Provider.DID, Importer: b.Consumer.DID, Dataset: b.Dataset}
 	for _, r := range c.list {
 		bound := r.leaf.Receipt.Commitments["flow"]
-		if bound == "" || !slices.ContainsFunc(c.stated, func(s statement) bool { return s.Facts == bound }) {
+		if bound == "" || !slices.ContainsFunc(c.stated, func(s statement) bool { return s.agreed && s.Facts == bound }) {
 			continue
 		}
 		for _, o := range r.Openings {
@@ -266,9 +274,8 @@ func (c *checker) openedCrossing() corridor.Crossing {
 				continue
 			}
 			classes, known := corridor.ClassesOf(flow.Facts)
-			if x.ClassesKnown = x.ClassesKnown || known; known {
-				x.Classes = append(x.Classes, classes...)
-			}
+			x.ClassesKnown = x.ClassesKnown || known
+			x.Classes = append(x.Classes, classes...) // those that are there in any case
 		}
 	}
 	slices.Sort(x.Classes)
@@ -339,6 +346,36 @@ func (c *checker) follows(id, name string, p pact) {
 		return
 	}
 	c.rep.pass(id+".follows", what, "signed with the same keys")
+}
+
+// startsUnder: the provider lets nothing begin under an agreement that names a
+// compact without saying on which it rests. Receipts of before they quoted
+// compacts do not say so, nor does one of a node that held none then.
+func (c *checker) startsUnder() {
+	if c.agreed.Body.Compact == nil {
+		return
+	}
+	var silent, outside []string
+	at := slices.IndexFunc(c.pacts, c.ofAgreement)
+	quotes := slices.ContainsFunc(c.about(corridor.DigestCompact), func(r *receipt) bool { return r.leaf.Receipt.Type == corridor.ReceiptAgreement })
+	for i := range c.list {
+		r := &c.list[i]
+		in := r.leaf.Receipt
+		if in.Type != corridor.ReceiptTransferStarted || in.Agreement != c.agreed.Body.ID || in.Issuer != c.agreed.Body.Provider.DID || in.Digests[corridor.DigestCompact] != "" {
+			continue
+		}
+		silent = append(silent, r.name)
+		if at >= 0 && quotes && c.inForce(c.pacts[at], []*receipt{r}) != nil {
+			outside = append(outside, r.name)
+		}
+	}
+	const what = "Each start says on which compact it rests"
+	switch {
+	case len(outside) > 0:
+		c.rep.fail("compact.starts", what, mismatch("not %s, when the compact of the agreement was not in force", some(outside)), "what was done before or after it rests on nothing", "")
+	case len(silent) > 0:
+		c.rep.note("compact.starts", what, "not "+some(silent), "ask the provider under which compact it sent the data")
+	}
 }
 
 // compactHere: the compacts that are quoted are in the bundle, and the receipts

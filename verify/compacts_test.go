@@ -22,6 +22,7 @@ type ruled struct {
 	begin          func(*scene)
 	agree          func(*corridor.Agreement)
 	facts          string // the opened flow
+	beside         bool   // a decision beside the agreement names them, its own do not
 	tell           func(*story)
 	file           func(*File)
 }
@@ -91,10 +92,14 @@ func (r *ruled) bytes(t testing.TB) []byte {
 	stop, lift := sealedBy(t, r.stop, r.stopper), sealedBy(t, r.lift, r.lifter)
 	salt, flow := []byte("salt"), []byte(`{"date":"2026-11-24","destination":"KZ","facts":`+r.facts+`,"origin":"CN"}`)
 	bound := corridor.Commit(salt, flow)
+	facts := bound
+	if r.beside {
+		facts = corridor.Commit([]byte("other"), flow)
+	}
 	s.agree(t, func(a *corridor.Agreement) {
 		a.Compact = &corridor.CompactRef{ID: r.compact.ID, Version: r.compact.Version, Digest: compact.Digest(), Article: "3.1"}
 		a.Decisions[0] = s.decision(t, s.cn, func(d *corridor.DecisionStatement) {
-			d.Decision.Side, d.Facts, d.Decision.Pack = corridor.Export, bound, corridor.PackRef{ID: "cn", Version: "1", Digest: corridor.Digest([]byte("pack"))}
+			d.Decision.Side, d.Facts, d.Decision.Pack = corridor.Export, facts, corridor.PackRef{ID: "cn", Version: "1", Digest: corridor.Digest([]byte("pack"))}
 		})
 		if r.agree != nil {
 			r.agree(a)
@@ -114,6 +119,9 @@ func (r *ruled) bytes(t testing.TB) []byte {
 			r.tell(st)
 		}
 	})
+	if r.beside {
+		s.file.Decisions = append(s.file.Decisions, s.decision(t, s.cn, func(d *corridor.DecisionStatement) { d.Decision.Side, d.Facts = corridor.Export, bound }))
+	}
 	s.file.Receipts[0].Openings = []Opening{NewOpening("flow", salt, flow)}
 	s.file.Compacts, s.file.Orders = []corridor.Sealed{compact}, []corridor.Sealed{stop, lift}
 	if r.file != nil {
@@ -204,6 +212,13 @@ func TestABundleWithACompactThatDoesNotOpenItsCorridorDoesNotHold(t *testing.T) 
 		{"an article that is not there", func(r *ruled) { r.agree = func(a *corridor.Agreement) { a.Compact.Article = "9" } }, "compact[0].opens"},
 		{"an article of the other direction", func(r *ruled) { r.agree = func(a *corridor.Agreement) { a.Compact.Article = "3.2" } }, "compact[0].opens"},
 		{"another class of data", func(r *ruled) { r.facts = `{"data_classes":["non_personal","health"]}` }, "compact[0].opens"},
+		{"a class that is among others which are not known", func(r *ruled) { r.facts = `{"data_classes":{"has":["health"],"lacks":[]}}` }, "compact[0].opens"},
+		{"a start after its end that quotes none", func(r *ruled) {
+			r.compact.ValidUntil = "2026-11-24T05:11:00Z"
+			r.tell = func(st *story) {
+				st.between = append(st.between, quoting(corridor.ReceiptTransferStarted, "2026-11-24T05:19:30Z", nil))
+			}
+		}, "compact.starts"},
 		{"a compact that had ended", func(r *ruled) { r.compact.ValidUntil = "2026-11-23T00:00:00Z" }, "compact[0].in_force"},
 		{"a compact that had not begun", func(r *ruled) { r.compact.ValidFrom = "2026-11-25T00:00:00Z" }, "compact[0].in_force"},
 		{"a start after its end", func(r *ruled) { r.compact.ValidUntil = "2026-11-24T05:11:00Z"; r.tell = lateStart }, "compact[0].in_force"},
@@ -364,6 +379,18 @@ func TestABundleHoldsWhateverLawfullyEndsAnOrder(t *testing.T) {
 			r.file = func(f *File) { f.Orders = f.Orders[:1] }
 		}, "order[0].kept"},
 		{"an order about a class that the data had later", func(r *ruled) { r.stop.Target = corridor.Target{Class: "health"} }, "order[0].flow"},
+		{"a stop of a transfer that crosses with the lift", func(r *ruled) {
+			r.tell = func(st *story) {
+				late := st.between[1]
+				late.Type, late.Time = corridor.ReceiptTransferSuspended, "2026-11-24T05:19:01Z"
+				st.between = append(st.between, late)
+			}
+		}, ""},
+		{"an order about flows under a compact that is not here", func(r *ruled) { r.stop.Compact = "another" }, "order[0].flow"},
+		{"a start that quotes no compact", func(r *ruled) { r.tell = func(st *story) { st.between[0].Digests = nil } }, "compact.starts"},
+		{"facts that only a decision beside the agreement names", func(r *ruled) {
+			r.beside = true
+		}, "compact[0].classes"},
 		{"classes that are not shown", func(r *ruled) { r.facts = `{}` }, "compact[0].classes"},
 		{"witnesses that are waited for", func(r *ruled) {
 			r.begin = func(s *scene) {
@@ -404,6 +431,16 @@ func TestATransferUnderALaterVersionOfTheCompactShowsThatVersion(t *testing.T) {
 	rep := Bundle(r.bytes(t), Options{})
 	if !rep.OK || noted(rep, "compact[1].follows") || !slices.ContainsFunc(rep.Checks, func(c Check) bool { return c.ID == "compact[1].opens" && c.OK }) {
 		t.Errorf("%s %+v", rep.Summary, rep.Failed())
+	}
+	r = newRuled(t)
+	r.facts = `{"data_classes":["non_personal","health"]}`
+	r.compact.Opens[0].Classes = []string{"non_personal", "health"}
+	whole := r.compact.Opens
+	r.compact.Opens = []corridor.Opened{{Article: "3.1", From: "CN", To: "KZ", Classes: []string{"non_personal"}}}
+	_, r.tell, r.file = second(r, r.signers)
+	r.compact.Opens = whole
+	if rep = Bundle(r.bytes(t), Options{}); !rep.OK || !noted(rep, "compact[1].opens") {
+		t.Errorf("%s %+v: a narrower publication is not noted", rep.Summary, rep.Failed())
 	}
 	r = newRuled(t)
 	_, r.tell, r.file = second(r, []*party{newParty(t, "authority.cn.example", Ed25519), r.kzBody})

@@ -23,7 +23,7 @@ type growth struct {
 func (c *checker) increments() {
 	for i, p := range c.parts() {
 		gap := p.gap()
-		if p.err == nil && p.issuer == c.file.About.By { // it has all of its own
+		if p.err == nil && c.hasAll(p.issuer) {
 			p.err = gap
 		}
 		id := fmt.Sprintf("increments[%d]", i)
@@ -32,6 +32,17 @@ func (c *checker) increments() {
 			c.rep.note(id+".whole", "All receipts of "+clip(p.issuer)+" about these increments are here", gap.Error(), "ask "+clip(p.issuer)+" for its own bundle")
 		}
 	}
+}
+
+// hasAll says whether a bundle must hold all receipts of an issuer: the exporter
+// has all of its own. Nothing signs who that is: where it is said to be neither
+// party, both are held to it.
+func (c *checker) hasAll(issuer string) bool {
+	by := c.file.About.By
+	if by == issuer || c.agreed == nil {
+		return by == issuer
+	}
+	return by != c.agreed.Body.Provider.DID && by != c.agreed.Body.Consumer.DID
 }
 
 // parts gathers the receipts of increments by issuer and transfer.

@@ -94,3 +94,19 @@ func TestAReceiptOfAnIncrementThatWasChangedFails(t *testing.T) {
 		}
 	}
 }
+
+// Who exported a bundle is not signed: a gap does not become a note by naming
+// somebody else.
+func TestAGapIsNoNoteWhereTheExporterIsNeitherParty(t *testing.T) {
+	for by, want := range map[string]string{"did:web:nobody.example": "increments[0] increments[1]", "": "increments[0] increments[1]"} {
+		s := newScene(t)
+		s.build(t, func(st *story) {
+			grown(st)
+			secondAlone(st)
+		})
+		s.file.About.By = by
+		if got := strings.Join(failing(Bundle(s.bytes(t), Options{})), " "); got != want {
+			t.Errorf("%q: %s, not %s", by, got, want)
+		}
+	}
+}

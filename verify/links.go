@@ -133,6 +133,7 @@ func (c *checker) agreementAnchors(a corridor.Agreement) {
 type statement struct {
 	corridor.DecisionStatement
 	digest string
+	agreed bool // it stands in the agreement, which both have signed
 }
 
 func (c *checker) decisions() {
@@ -140,6 +141,7 @@ func (c *checker) decisions() {
 	if c.agreed != nil {
 		list = append(list, c.agreed.Body.Decisions...)
 	}
+	agreed := len(list)
 	list = append(list, c.file.Decisions...)
 	for i, s := range list {
 		id := fmt.Sprintf("decision[%d]", i)
@@ -159,7 +161,7 @@ func (c *checker) decisions() {
 		}
 		c.signature(id+".signature", "The signature on "+name, clip(d.Issuer), "each side answers for its own law", how, err)
 		if err == nil {
-			c.stated = append(c.stated, statement{d, corridor.Digest(raw)})
+			c.stated = append(c.stated, statement{d, corridor.Digest(raw), i < agreed})
 		}
 		if c.agreed != nil {
 			c.rep.expect(id+".flow", "It is about this flow: "+name, sameFlow(d, c.agreed.Body), d.Decision.Outcome.String(), "a decision for another flow proves nothing here", "")

@@ -166,6 +166,7 @@ func (c *checker) orderFlow(id string, o ruling) {
 	open.ClassesKnown = false // what it was when it was agreed on is not what it need be now
 	what, name := "It is about this flow: ", o.name()
 	var err error
+	unknown := false
 	switch {
 	case x.From != o.Jurisdiction && x.To != o.Jurisdiction:
 		err = mismatch("it is an order for %s, and the data goes from %s to %s", o.Jurisdiction, clip(x.From), clip(x.To))
@@ -173,12 +174,17 @@ func (c *checker) orderFlow(id string, o ruling) {
 		err = mismatch("it is about %s", clip(o.Target.String()))
 	case o.Compact != "":
 		i := slices.IndexFunc(c.pacts, func(p pact) bool { return p.ID == o.Compact })
+		unknown = i < 0
 		if i >= 0 && !c.pacts[i].Governs(x) {
 			err = mismatch("it is about flows under compact %s, which does not govern this one", clip(o.Compact))
 		}
 	}
 	if err == nil && !o.Target.Covers(x) {
 		c.rep.note(id+".flow", what+name, fmt.Sprintf("it is about the class %s, and the data was agreed on as: %v", clip(o.Target.Class), x.Classes), "ask the exporter whether the data was published anew")
+		return
+	}
+	if unknown {
+		c.rep.note(id+".flow", what+name, fmt.Sprintf("it is about flows under compact %s, which is not here", clip(o.Compact)), "ask the authority whether that compact governs this flow")
 		return
 	}
 	c.rep.expect(id+".flow", what+name, err, clip(o.Target.String()), "an order about something else does not stop this", "")
@@ -267,10 +273,12 @@ func (c *checker) liftsOf(o ruling) map[string][]ending {
 	return logs
 }
 
-// onTheWay: a refusal may cross with a lift, where several nodes write one log.
+// onTheWay: a refusal, or the stop of a transfer, may cross with a lift, where
+// several nodes write one log, or one does several things at once.
 func onTheWay(r *receipt, lifted time.Time) bool {
 	refused, err := utc(r.leaf.Receipt.Time)
-	return r.leaf.Receipt.Type == corridor.ReceiptRefusal && err == nil && !lifted.IsZero() && !refused.After(lifted.Add(slack))
+	typ := r.leaf.Receipt.Type
+	return (typ == corridor.ReceiptRefusal || typ == corridor.ReceiptTransferSuspended) && err == nil && !lifted.IsZero() && !refused.After(lifted.Add(slack))
 }
 
 func (c *checker) orderTime(o ruling) error {
