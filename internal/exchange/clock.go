@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"corridor"
 	"corridor/internal/dsp"
 	"corridor/internal/store"
 )
@@ -78,6 +79,16 @@ func (s *Service) hearsTime() {
 			s.log.WarnContext(ctx, "that a peer has the same time could not be written down; it is done with a later word", "error", err)
 		}
 	})
+}
+
+// mayBeLate says that the deadline of a message has passed by a clock that
+// stands.
+func (s *Service) mayBeLate(ctx context.Context) error {
+	doubt, _, err := s.doubts(ctx, s.now())
+	if err == nil && doubt != nil {
+		err = corridor.E(corridor.Unavailable, "the clock is %s", doubt)
+	}
+	return err
 }
 
 // vouchClock writes down what time it is where a person has said that the

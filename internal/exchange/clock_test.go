@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"corridor"
 	"corridor/internal/dsp"
 	"corridor/internal/exchange"
 	"corridor/internal/store"
@@ -143,8 +144,12 @@ func TestAClockThatIsMonthsAheadDeletesNothing(t *testing.T) {
 	if !there(this) || !there(old) {
 		t.Error("a key of the counts was deleted")
 	}
+	if err := kz.x.MayBeLate(t.Context()); corridor.KindOf(err) != corridor.Unavailable {
+		t.Errorf("a message may be given up: %v", err)
+	}
 
 	now.set(time.Now().Add(3 * days))
+	ok(t, kz.x.MayBeLate(t.Context()))
 	ok(t, kz.x.DeletionsDue(t.Context()))
 	kz.x.ForgetPeople(t.Context())
 	kz.untilTransfer(tr.PID, func(t exchange.Transfer) bool { return t.Deleted != nil })

@@ -371,7 +371,7 @@ func (s *Service) Run(ctx context.Context) error {
 		return nil
 	})
 	g.Go(func() error {
-		return s.db.RunOutbox(ctx, store.Outbox{Deliver: s.deliver, Failed: s.failed, First: 200 * time.Millisecond, Workers: 48, Chance: s.cfg.Chance})
+		return s.db.RunOutbox(ctx, store.Outbox{Deliver: s.deliver, Failed: s.failed, Late: s.mayBeLate, First: 200 * time.Millisecond, Workers: 48, Chance: s.cfg.Chance})
 	})
 	g.Go(func() error { return s.runFetches(ctx) })
 	g.Go(func() error { return s.runTrust(ctx) })

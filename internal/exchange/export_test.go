@@ -59,3 +59,6 @@ func (s *Service) AskAfterAnother(ctx context.Context, peer string) error {
 
 // RunAsking leads the questions about peers.
 func (s *Service) RunAsking(ctx context.Context) error { return s.runAsking(ctx) }
+
+// MayBeLate says that a message may be given up at its deadline.
+func (s *Service) MayBeLate(ctx context.Context) error { return s.mayBeLate(ctx) }

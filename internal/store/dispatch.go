@@ -22,6 +22,9 @@ type Outbox struct {
 	// Failed runs in the transaction that gives a message up. Its error keeps
 	// the message, and Failed is called again later.
 	Failed func(ctx context.Context, tx *Tx, m Message, cause error) error
+	// Late is asked before a message is given up because its deadline has passed:
+	// an error keeps it, unsent, for a later attempt. Default: it is given up.
+	Late func(ctx context.Context) error
 	// Workers is how many messages are on their way at once. Default 8.
 	Workers int
 	// First is the pause after the first failure; each later one doubles, up to
@@ -261,8 +264,16 @@ func (d *dispatcher) attempt(ctx context.Context, m Message) (again bool) {
 
 var errDeadline = &corridor.Error{Kind: corridor.Gone, Msg: "the deadline of the message has passed"}
 
+// errKept says that a message stays although its deadline has passed.
+var errKept = errors.New("it is neither sent nor given up")
+
 func (d *dispatcher) deliver(ctx context.Context, m Message) error {
 	if !m.Deadline.IsZero() && !time.Now().Before(m.Deadline) {
+		if d.o.Late != nil {
+			if err := d.o.Late(ctx); err != nil {
+				return fmt.Errorf("%w: %w", errKept, err)
+			}
+		}
 		return Permanent(errDeadline)
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.o.Timeout)
@@ -282,7 +293,7 @@ func (d *dispatcher) record(ctx context.Context, m Message, err error) error {
 		return d.giveUp(ctx, m, err)
 	}
 	next := time.Now().Add(d.pause(m.Attempts - 1))
-	if !m.Deadline.IsZero() && next.After(m.Deadline) {
+	if !m.Deadline.IsZero() && next.After(m.Deadline) && !errors.Is(err, errKept) {
 		next = m.Deadline // the last act at the deadline is to give up
 	}
 	return d.db.Write(ctx, func(tx *Tx) error {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -242,6 +243,37 @@ func TestTheDeadlineEndsTheAttempts(t *testing.T) {
 		defer mu.Unlock()
 		if gaveUp < 9*time.Second || gaveUp > 11*time.Second || attempts < 3 {
 			t.Errorf("gave up after %v and %d attempts", gaveUp, attempts)
+		}
+	})
+}
+
+// TestAMessageIsKeptBeyondItsDeadlineWhileTheClockIsDoubted: with the pauses of
+// any attempt, and given up once the clock stands.
+func TestAMessageIsKeptBeyondItsDeadlineWhileTheClockIsDoubted(t *testing.T) {
+	inBubble(t, func(t *testing.T, db *DB) {
+		start := time.Now()
+		var asked, gaveUp atomic.Int64
+		defer run(t, db, Outbox{
+			Deliver: func(context.Context, Message) error { return nil },
+			Late: func(context.Context) error {
+				asked.Add(1)
+				if time.Since(start) < time.Hour {
+					return errors.New("the clock is doubted")
+				}
+				return nil
+			},
+			Failed: func(context.Context, *Tx, Message, error) error { gaveUp.Add(1); return nil },
+		})()
+		enqueue(t, db, Message{Target: "a", Deadline: start.Add(-time.Second)})
+		time.Sleep(50 * time.Minute)
+		settle()
+		if gaveUp.Load() != 0 || asked.Load() < 5 || asked.Load() > 60 {
+			t.Errorf("doubted: given up %d times, asked %d times", gaveUp.Load(), asked.Load())
+		}
+		time.Sleep(time.Hour)
+		settle()
+		if gaveUp.Load() != 1 {
+			t.Errorf("once the clock stands it was given up %d times", gaveUp.Load())
 		}
 	})
 }
