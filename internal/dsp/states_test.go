@@ -309,10 +309,10 @@ is not at its end on whom it waits (` + "`on`), since when, why, what can happen
 * Nothing happens by itself before that date where a person of this node has to act.
 * A wait keeps its date while its reason stays, over restarts too; data that moves puts it off. What came due while the node was down is done at its
   start. Of several nodes on one database one sees to it, by lease. The limits belong to all of them ([configuration](configuration.md)).
-* A clock that has gone on by more than a week since the node was last there is doubted, at a start and while it runs: nothing is ended by it, and
+* A clock that has gone on by more than a week since the node was last there is doubted, at a start and while it runs: no wait in this table ends by
+  it (a message whose 24 hours it ends is kept unsent), no copy is deleted at the end of its term and no people of past years are forgotten, and
   ` + "`corridor status` says so (`clock`)" + `, until a peer's signed token or a witness's cosignature is of that time too, or a person starts the
-  node with ` + "`corridor serve --clock-is-right`" + `. So a machine that starts months ahead ends nothing, and a node that was really away so long
-  waits for the first word of a peer.
+  node with ` + "`corridor serve --clock-is-right`" + `. A node that was really away so long waits for the first word of a peer.
 * Neither limit can be switched off; a limit may be years.
 `
 
