@@ -8,17 +8,22 @@ import (
 	"corridor/test/port"
 )
 
-func TestAFreePortIsOneThatNoOutgoingConnectionTakes(t *testing.T) {
-	for range 50 {
+func TestAFreePortIsGivenOnceAndIsOneThatNoOutgoingConnectionTakes(t *testing.T) {
+	given := map[string]bool{}
+	for range 150 { // more than a block
 		addr, err := port.Free()
 		if err != nil {
 			t.Fatal(err)
 		}
+		if given[addr] {
+			t.Errorf("%s is given twice", addr)
+		}
+		given[addr] = true
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { l.Close() }) // held, so that it may not be given again
+		l.Close()
 		_, number, err := net.SplitHostPort(addr)
 		if err != nil {
 			t.Fatal(err)
