@@ -445,7 +445,11 @@ func again(act func() error) error {
 		case errors.Is(err, errCounted): // another agreement has come in: that is progress, and there is an end of it
 			counts++
 		case errors.Is(err, errChanged):
-			tries++
+			// What is remembered of a record is put right a moment after its commit:
+			// on a busy machine all tries would otherwise fit into that moment.
+			if tries++; tries > 2 {
+				time.Sleep(min(time.Millisecond<<(tries-3), 50*time.Millisecond))
+			}
 		default:
 			return err
 		}
