@@ -120,7 +120,7 @@ func (c conformanceDSPCmd) Run(a *app) (err error) {
 		return err
 	}
 	g, ctx := errgroup.WithContext(a.ctx)
-	g.Go(func() error { return operator.Run(ctx, n.exchange) })
+	g.Go(func() error { return operator.Run(ctx, n.exchange, n.db) })
 	g.Go(func() error { return n.run(ctx, n.listener) })
 	fmt.Fprintf(a.stdout, "%s for a test kit at %s\n", n.base, c.Kit)
 	return g.Wait()

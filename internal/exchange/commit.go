@@ -89,11 +89,7 @@ func (s *Service) commit(ctx context.Context, st *step) error {
 	if errors.Is(err, errChanged) {
 		s.forget(st)
 	}
-	if err != nil {
-		return err
-	}
-	s.afterwards(st)
-	return nil
+	return err
 }
 
 func (s *Service) afterwards(st *step) {
@@ -149,6 +145,7 @@ func (s *Service) tell(st *step) {
 // write does the work of commit inside a transaction. failed, which the
 // outbox runs in its own transaction, comes here too.
 func (s *Service) write(ctx context.Context, tx *store.Tx, st *step) error {
+	s.moves(tx, st)
 	if err := (&step{tasks: st.tasks}).unchanged(ctx, tx); err != nil {
 		return err
 	}
@@ -200,6 +197,7 @@ func (s *Service) write(ctx context.Context, tx *store.Tx, st *step) error {
 		}
 	}
 	st.tell(tx)
+	tx.AfterCommit(func() { s.afterwards(st) })
 	return nil
 }
 

@@ -273,11 +273,7 @@ func (s *Service) failed(ctx context.Context, tx *store.Tx, m store.Message, cau
 			st.agr = &a
 		}
 	}
-	if err := s.write(ctx, tx, st); err != nil {
-		return err
-	}
-	tx.AfterCommit(func() { s.afterwards(st) })
-	return nil
+	return s.write(ctx, tx, st)
 }
 
 // forLaw says whether a peer refused a message for a legal reason (RFC 7725), such

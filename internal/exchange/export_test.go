@@ -62,3 +62,21 @@ func (s *Service) RunAsking(ctx context.Context) error { return s.runAsking(ctx)
 
 // MayBeLate says that a message may be given up at its deadline.
 func (s *Service) MayBeLate(ctx context.Context) error { return s.mayBeLate(ctx) }
+
+// NegotiationVersion reads a negotiation and gives its version.
+func (s *Service) NegotiationVersion(ctx context.Context, pid string) (int64, error) {
+	n, err := s.Negotiation(ctx, pid)
+	return n.version, err
+}
+
+// TransferVersion reads a transfer and gives its version.
+func (s *Service) TransferVersion(ctx context.Context, pid string) (int64, error) {
+	t, err := s.TransferByPID(ctx, pid)
+	return t.version, err
+}
+
+// AgreementVersion reads an agreement and gives its version.
+func (s *Service) AgreementVersion(ctx context.Context, id string) (int64, error) {
+	a, err := s.Agreement(ctx, id)
+	return a.version, err
+}

@@ -493,11 +493,7 @@ func (s *Service) endIncrement(ctx context.Context, tx *store.Tx, t *Transfer) e
 		s.sayStop(&part, dsp.Terminated, st)
 	}
 	st.after = append(st.after, func() { s.cut(part.PID, string(t.State)) })
-	if err := s.write(ctx, tx, st); err != nil {
-		return err
-	}
-	tx.AfterCommit(func() { s.afterwards(st) })
-	return nil
+	return s.write(ctx, tx, st)
 }
 
 // ofWhole adds what an increment brings to what its transfer has brought.

@@ -253,11 +253,13 @@ func (s *Service) setAside(id string, st *step) {
 		if err != nil {
 			return fmt.Errorf("the agreement that is set aside: %w", err)
 		}
+		s.agreements.recent.moves(id)
+		tx.AfterCommit(func() { s.agreements.recent.forget(id) })
+		tx.AtEnd(func() { s.agreements.recent.moved(id) })
 		a.State = AgreementTerminated
 		a.version++
 		return put(ctx, tx, agreementRow, a.stored(), a.ID, a.Negotiation, a.Peer, string(a.Role), a.Dataset, a.State, a.version, dsp.FormatTime(a.Created))
 	}
-	st.after = append(st.after, func() { s.agreements.recent.forget(id) })
 }
 
 // toldAgain is the same for transfers.

@@ -18,9 +18,14 @@ import (
 //
 // There are two halves of at most maxRecent records. When the young half is
 // full it becomes the old one, and what was in the old one is forgotten.
+//
+// From the moment a transaction writes a record until memory has what it made
+// durable, the database is asked: others, such as the peer that answers the
+// message of that step, may be quicker than the goroutine that wrote it.
 type recent[T any] struct {
 	mu         sync.Mutex
 	young, old map[string]versioned[T]
+	moving     map[string]int // transactions that write the record
 }
 
 type versioned[T any] struct {
@@ -31,14 +36,42 @@ type versioned[T any] struct {
 const maxRecent = 256
 
 func (r *recent[T]) get(id string, version int64) (T, bool) {
-	record, have, ok := r.newest(id)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	record, have, ok := r.last(id)
 	return record, ok && have == version
 }
 
-// newest gives what was put last.
+// moves says that a transaction writes the record, and moved that memory is
+// right again: what was written is there, or was not made durable.
+func (r *recent[T]) moves(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.moving == nil {
+		r.moving = map[string]int{}
+	}
+	r.moving[id]++
+}
+
+func (r *recent[T]) moved(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.moving[id]--; r.moving[id] == 0 {
+		delete(r.moving, id)
+	}
+}
+
+// newest gives what was put last, unless it may be old already.
 func (r *recent[T]) newest(id string) (record T, version int64, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.moving[id] > 0 {
+		return record, 0, false
+	}
+	return r.last(id)
+}
+
+func (r *recent[T]) last(id string) (record T, version int64, ok bool) {
 	v, ok := r.young[id]
 	if !ok {
 		if v, ok = r.old[id]; ok {
@@ -132,15 +165,30 @@ func (t *table[T]) newest(ctx context.Context, db *store.DB, id string) (record 
 
 // forget lets the records of a step that lost a race be read again.
 func (s *Service) forget(st *step) {
+	s.each(st, (*recent[Negotiation]).forget, (*recent[Agreement]).forget, (*recent[Transfer]).forget)
+}
+
+// moves says that the records of a step are being written, until its
+// transaction is over.
+func (s *Service) moves(tx *store.Tx, st *step) {
+	s.each(st, (*recent[Negotiation]).moves, (*recent[Agreement]).moves, (*recent[Transfer]).moves)
+	was := *st
+	tx.AtEnd(func() {
+		s.each(&was, (*recent[Negotiation]).moved, (*recent[Agreement]).moved, (*recent[Transfer]).moved)
+	})
+}
+
+// each does something about each record of a step.
+func (s *Service) each(st *step, neg func(*recent[Negotiation], string), agr func(*recent[Agreement], string), tr func(*recent[Transfer], string)) {
 	if st.neg != nil {
-		s.negotiations.recent.forget(st.neg.PID)
+		neg(&s.negotiations.recent, st.neg.PID)
 	}
 	if st.agr != nil {
-		s.agreements.recent.forget(st.agr.ID)
+		agr(&s.agreements.recent, st.agr.ID)
 	}
 	for _, t := range []*Transfer{st.tr, st.whole} {
 		if t != nil {
-			s.transfers.recent.forget(t.PID)
+			tr(&s.transfers.recent, t.PID)
 		}
 	}
 }

@@ -25,6 +25,7 @@ type Tx struct {
 	stmts  *statements // prepared statements, on the writer only
 	write  bool
 	after  []func()
+	end    []func()
 	told   []string // to other nodes
 	fatal  error    // SQLite may have rolled back everything; nothing more may run
 	spoilt error    // a statement failed: what is there now is half of what was wanted
@@ -106,6 +107,11 @@ func (r Row) Scan(into ...any) error {
 // on the caller's goroutine, before Write returns. It does not run if the
 // transaction fails. It may use the database.
 func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
+
+// AtEnd registers a function that runs when the transaction is over, whether
+// it is durable or has failed: on the caller's goroutine, after those of
+// AfterCommit, before Write returns.
+func (tx *Tx) AtEnd(fn func()) { tx.end = append(tx.end, fn) }
 
 func (tx *Tx) usable(ctx context.Context) error {
 	if tx.fatal != nil {

@@ -60,13 +60,19 @@ func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	case err := <-j.result:
 		return err
 	}
-	if err := <-j.result; err != nil {
+	err := <-j.result
+	if j.tx == nil {
 		return err
 	}
-	for _, f := range j.tx.after {
+	if err == nil {
+		for _, f := range j.tx.after {
+			f()
+		}
+	}
+	for _, f := range j.tx.end {
 		f()
 	}
-	return nil
+	return err
 }
 
 // runIn runs fn and gives the transaction back even if fn panics or ends the

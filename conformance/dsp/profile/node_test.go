@@ -50,7 +50,7 @@ func startNode(t *testing.T, kit string) (base string) {
 	go srv.Serve(l)
 	ran := make(chan error, 2)
 	go func() { ran <- x.Run(ctx) }()
-	go func() { ran <- operator.Run(ctx, x) }()
+	go func() { ran <- operator.Run(ctx, x, db) }()
 	t.Cleanup(func() {
 		cancel()
 		fatal(t, <-ran)

@@ -9,6 +9,7 @@ import (
 
 	"corridor/internal/dsp"
 	"corridor/internal/exchange"
+	"corridor/internal/store"
 )
 
 // Operator plays the script: it is told of every committed change, and takes
@@ -23,6 +24,7 @@ type Operator struct {
 	seen   map[string]*progress // by pid
 	todo   chan func(context.Context)
 	x      *exchange.Service
+	db     *store.DB // of x
 }
 
 // progress is how often one process has been in which state.
@@ -89,8 +91,9 @@ func (o *Operator) came(pid string, key Key, state dsp.State, do func(context.Co
 	}
 }
 
-// later waits and acts. What has moved on meanwhile is left alone: the kit was
-// quicker, and the exchange says so.
+// later waits and acts, once the kit has heard what was to be said before:
+// what ends a process takes the place of what was not sent yet. What has moved
+// on meanwhile is left alone: the kit was quicker, and the exchange says so.
 func (o *Operator) later(ctx context.Context, pid string, key Key, state dsp.State, what act, do func(context.Context, act) error) {
 	wait := time.NewTimer(o.Delay)
 	defer wait.Stop()
@@ -99,8 +102,25 @@ func (o *Operator) later(ctx context.Context, pid string, key Key, state dsp.Sta
 		return
 	case <-wait.C:
 	}
-	err := do(ctx, what)
+	err := o.said(ctx, pid)
+	if err == nil {
+		err = do(ctx, what)
+	}
 	o.Log.Info("the operator acted", "test", key, "process", pid, "state", state, "act", what, "error", err)
+}
+
+// said waits until no message of a process is in the outbox.
+func (o *Operator) said(ctx context.Context, pid string) error {
+	for {
+		var left int
+		err := o.db.Read(ctx, func(tx *store.Tx) error {
+			return tx.QueryRow(ctx, `SELECT COUNT(*) FROM outbox WHERE ordering_key = ? AND state IN ('ready', 'waiting')`, pid).Scan(&left)
+		})
+		if err != nil || left == 0 {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func (o *Operator) negotiate(ctx context.Context, n exchange.Negotiation, do act) (err error) {
@@ -143,9 +163,9 @@ func (o *Operator) transfer(ctx context.Context, pid string, do act) (err error)
 	return err
 }
 
-// Run acts until ctx ends, each act on its own.
-func (o *Operator) Run(ctx context.Context, x *exchange.Service) error {
-	o.x = x
+// Run acts on an exchange until ctx ends, each act on its own.
+func (o *Operator) Run(ctx context.Context, x *exchange.Service, db *store.DB) error {
+	o.x, o.db = x, db
 	var acts sync.WaitGroup
 	defer acts.Wait()
 	for {
