@@ -115,7 +115,7 @@ func (s *Service) arrivalsDue(ctx context.Context) (time.Duration, error) {
 			more = true
 			return nil
 		}
-		t, err := s.TransferByPID(ctx, pid)
+		t, err := s.transfer(ctx, pid)
 		if err == nil && s.overdueArrival(&t) {
 			byPeer[t.Peer] = append(byPeer[t.Peer], pid)
 			collected++
@@ -167,7 +167,7 @@ func (s *Service) missingOf(ctx context.Context, pids []string) (left bool, err 
 // deadline has passed. If it holds none, or says nothing, that is written down
 // with the answer. A crash before the commit asks again; after it, nobody does.
 func (s *Service) missing(ctx context.Context, pid string, silent *error) error {
-	t, err := s.TransferByPID(ctx, pid)
+	t, err := s.transfer(ctx, pid)
 	if err != nil || !s.overdueArrival(&t) {
 		return err
 	}

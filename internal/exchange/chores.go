@@ -76,7 +76,7 @@ func (s *Service) cutStopped(ctx context.Context, pid string) error {
 	if !s.movesHere(pid) {
 		return nil
 	}
-	t, err := s.TransferByPID(ctx, pid)
+	t, err := s.transfer(ctx, pid)
 	if corridor.KindOf(err) == corridor.NotFound {
 		return nil // refused by Grant at the next request
 	}

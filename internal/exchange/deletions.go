@@ -143,7 +143,7 @@ func (s *Service) deletionsDue(ctx context.Context) (time.Duration, error) {
 // deleteCopy deletes the file first and says so afterwards: the log never
 // claims what is not so. A crash between the two finds no file, and says it.
 func (s *Service) deleteCopy(ctx context.Context, pid string) error {
-	t, err := s.TransferByPID(ctx, pid)
+	t, err := s.transfer(ctx, pid)
 	if err != nil || t.Deleted != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func (s *Service) fresh(ctx context.Context, m store.Message) ([]byte, error) {
 	case dsp.TypeNegTermination, dsp.TypeTermination:
 		return m.Body, nil // tells what has happened
 	case dsp.TypeSuspension: // so does this, until the transfer is over
-		if t, err := s.TransferByPID(ctx, pid); err != nil || t.State.Final() {
+		if t, err := s.transfer(ctx, pid); err != nil || t.State.Final() {
 			return nil, err
 		}
 		return m.Body, nil
@@ -140,7 +140,7 @@ func (s *Service) fresh(ctx context.Context, m store.Message) ([]byte, error) {
 	if dsp.Type(m.Kind) != dsp.TypeTransferStart {
 		return m.Body, nil
 	}
-	t, err := s.TransferByPID(ctx, pid)
+	t, err := s.transfer(ctx, pid)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (s *Service) acknowledged(ctx context.Context, m store.Message, reply *dsp.
 	st := &step{settles: m.ID}
 	switch dsp.Type(m.Kind) {
 	case dsp.TypeTransferRequest, dsp.TypeTransferStart, dsp.TypeCompletion, dsp.TypeSuspension, dsp.TypeTermination:
-		t, err := s.TransferByPID(ctx, m.Headers[headProcess])
+		t, err := s.transfer(ctx, m.Headers[headProcess])
 		if err != nil {
 			return err
 		}

@@ -199,7 +199,7 @@ func (s *Service) untilGivenUp(ctx context.Context, t *Transfer) (context.Contex
 // stillLeft is how long a stream may still be without progress. What cannot be
 // read is asked again.
 func (s *Service) stillLeft(ctx context.Context, pid string) time.Duration {
-	t, err := s.TransferByPID(ctx, pid)
+	t, err := s.transfer(ctx, pid)
 	if err != nil {
 		return retryAway
 	}

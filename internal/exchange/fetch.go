@@ -237,7 +237,7 @@ func (s *Service) move(ctx context.Context, pid string) {
 		return
 	}
 	defer release()
-	t, err := s.TransferByPID(ctx, pid)
+	t, err := s.transfer(ctx, pid)
 	if err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "a transfer waits for its record", "transfer", pid, "error", err)
 		s.run.later(pid, retryAway)
@@ -401,7 +401,7 @@ func (s *Service) renew(ctx context.Context, t *Transfer) (string, error) {
 
 // arrived records a received file and tells the provider.
 func (s *Service) arrived(ctx context.Context, pid string, r plane.Result) error {
-	t, err := s.TransferByPID(ctx, pid)
+	t, err := s.transfer(ctx, pid)
 	if err != nil {
 		return err
 	}

@@ -94,7 +94,7 @@ func (s *Service) whole(ctx context.Context, t *Transfer) (*Transfer, error) {
 	if t.PartOf == "" {
 		return nil, nil
 	}
-	p, err := s.TransferByPID(ctx, t.PartOf)
+	p, err := s.transfer(ctx, t.PartOf)
 	return &p, err
 }
 
@@ -134,7 +134,7 @@ func (s *Service) coversNow(a *Agreement, d catalog.Dataset, decision corridor.D
 // no address.
 func (s *Service) increment(ctx context.Context, c identity.Caller, of string, number int64) (m *dsp.TransferStartMessage, err error) {
 	err = again(func() error {
-		t, err := s.TransferByPID(ctx, of)
+		t, err := s.transfer(ctx, of)
 		if err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (s *Service) increment(ctx context.Context, c identity.Caller, of string, n
 // openIncrement gives an increment that is open to its consumer, and begins it
 // if that is its turn.
 func (s *Service) openIncrement(ctx context.Context, c identity.Caller, t *Transfer, number int64) (Transfer, error) {
-	part, err := s.TransferByPID(ctx, incrementPID(t.PID, number))
+	part, err := s.transfer(ctx, incrementPID(t.PID, number))
 	if err != nil && corridor.KindOf(err) == corridor.NotFound {
 		return s.beginIncrement(ctx, c, t, number)
 	}
@@ -189,7 +189,7 @@ func (s *Service) openIncrement(ctx context.Context, c identity.Caller, t *Trans
 // of today permit it; else the whole transfer is suspended, with the reason.
 func (s *Service) beginIncrement(ctx context.Context, c identity.Caller, t *Transfer, number int64) (part Transfer, err error) {
 	if number > 1 {
-		before, err := s.TransferByPID(ctx, incrementPID(t.PID, number-1))
+		before, err := s.transfer(ctx, incrementPID(t.PID, number-1))
 		if err == nil && before.Released != nil {
 			err = nil
 		} else if err == nil || corridor.KindOf(err) == corridor.NotFound {
@@ -294,19 +294,19 @@ func (s *Service) restsHere(ctx context.Context, t *Transfer) bool {
 	if !s.run.waits(t.PID) || t.Increments == 0 {
 		return s.run.waits(t.PID)
 	}
-	part, err := s.TransferByPID(ctx, incrementPID(t.PID, t.Increments))
+	part, err := s.transfer(ctx, incrementPID(t.PID, t.Increments))
 	return err == nil && part.Received != nil
 }
 
 // nextIncrement gives the increment that is on its way, or else begins the next
 // one; nil: there is none for now.
 func (s *Service) nextIncrement(ctx context.Context, pid string) (*Transfer, error) {
-	t, err := s.TransferByPID(ctx, pid)
+	t, err := s.transfer(ctx, pid)
 	if err != nil || t.State != dsp.Started || t.Pending != dsp.None {
 		return nil, err
 	}
 	if t.Increments > 0 {
-		part, err := s.TransferByPID(ctx, incrementPID(pid, t.Increments))
+		part, err := s.transfer(ctx, incrementPID(pid, t.Increments))
 		if err != nil || part.Received == nil {
 			return s.takenUp(ctx, &part, err)
 		}
@@ -451,7 +451,7 @@ func (d *SidedDecision) withNumbers(shown, numbers corridor.Facts) *SidedDecisio
 // lookLater lets the provider be asked again after a while; where a person
 // fetches what comes, it waits for one.
 func (s *Service) lookLater(ctx context.Context, pid string) error {
-	t, err := s.TransferByPID(ctx, pid)
+	t, err := s.transfer(ctx, pid)
 	if err != nil || t.State != dsp.Started || t.Pending != dsp.None {
 		return err
 	}

@@ -137,3 +137,35 @@ func TestWithoutWitnessesNothingGoesWhereCosignaturesAreWanted(t *testing.T) {
 		refuses(t, c.Check(), corridor.Invalid, "compact.liveness")
 	}
 }
+
+// TestWhatIsOnlyShownIsNotWritten: that data waits for witnesses, and how far a
+// stream has come, is seen by who looks, and a record that is written meanwhile
+// keeps its own reason, and the end of its wait.
+func TestWhatIsOnlyShownIsNotWritten(t *testing.T) {
+	t.Parallel()
+	cn, kz := pair(t, func(cn, kz *node) { watched(t, cn, kz) })
+	ok(t, cn.peers.Replace([]identity.Peer{{Participant: kz.who, Address: kz.base(), Liveness: corridor.LivenessCosigned}}))
+	cn.publish(exchange.Publication{ID: "shipments", Facts: plainFacts(), Source: file(t, 10)})
+	agreement := kz.until(kz.ask(cn, "shipments", "research"), ended).Agreement
+	cn.untilAgreement(agreement, exchange.AgreementInForce)
+	tr, err := kz.x.Transfer(within(t, 30*time.Second), agreement)
+	ok(t, err)
+	cn.waiting("is not cosigned")
+	theirs := kz.untilTransfer(tr.PID, func(t exchange.Transfer) bool { return t.PeerPID != "" }).PeerPID
+	cn.untilTransfer(theirs, func(t exchange.Transfer) bool { return t.Pending == dsp.None })
+	cn.x.Progress(theirs, 77)
+	shown, err := cn.x.TransferByPID(t.Context(), theirs)
+	ok(t, err)
+	if shown.Waiting.On != "node" || !strings.Contains(shown.Waiting.Why, "is not cosigned") || shown.Bytes != 77 {
+		t.Errorf("who looks sees it: %d bytes, %+v", shown.Bytes, shown.Waiting)
+	}
+	first, err := cn.x.Touch(t.Context(), theirs)
+	ok(t, err)
+	again, err := cn.x.Touch(t.Context(), theirs)
+	ok(t, err)
+	for _, written := range []exchange.Transfer{first, again} {
+		if w := written.Waiting; w.On != "peer" || w.Why != "the consumer fetches the data" || !w.By.Equal(*shown.Waiting.By) || written.Bytes != 0 {
+			t.Errorf("what is only shown was written: %d bytes, %+v, and by %v", written.Bytes, *w, shown.Waiting.By)
+		}
+	}
+}

@@ -74,7 +74,7 @@ func (s *Service) push(ctx context.Context, t *Transfer) error {
 	r, err := plane.Push(wait, s, plane.PushRequest{Transfer: t.PID, URL: sink.URL, Method: sink.Method, Header: sink.Header, Client: s.cfg.Streams, Attempts: maxAttempts, Chance: s.cfg.Chance,
 		Grant: func(ctx context.Context) (plane.Grant, error) {
 			for {
-				now, err := s.TransferByPID(ctx, t.PID)
+				now, err := s.transfer(ctx, t.PID)
 				if err != nil {
 					return plane.Grant{}, err
 				}
@@ -94,7 +94,7 @@ func (s *Service) push(ctx context.Context, t *Transfer) error {
 // transfer is complete. A consumer that runs Corridor has written a receipt of
 // the arrival, which ours answers.
 func (s *Service) delivered(ctx context.Context, pid string, r plane.Result) error {
-	t, err := s.TransferByPID(ctx, pid)
+	t, err := s.transfer(ctx, pid)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (s *Service) Receive(ctx context.Context, transfer, token string) (plane.De
 	if err != nil {
 		return d, err
 	}
-	t, err := s.TransferByPID(ctx, transfer)
+	t, err := s.transfer(ctx, transfer)
 	if err != nil {
 		return d, err
 	}

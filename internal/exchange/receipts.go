@@ -47,7 +47,7 @@ func (s *Service) Receipts(ctx context.Context, c identity.Caller, agreement, tr
 	if transfer == "" {
 		return s.export(ctx, a, false)
 	}
-	t, err := s.TransferByPID(ctx, transfer)
+	t, err := s.transfer(ctx, transfer)
 	if err != nil {
 		return nil, err
 	}

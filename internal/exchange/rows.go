@@ -261,18 +261,25 @@ func (s *Service) Agreement(ctx context.Context, id string) (Agreement, error) {
 	return a, err
 }
 
-// TransferByPID reads one transfer by our pid, with the bytes that have come
-// so far.
+// TransferByPID reads one transfer by our pid as it is shown: with the bytes
+// that have come so far, and with witnesses that it waits for.
 func (s *Service) TransferByPID(ctx context.Context, pid string) (Transfer, error) {
+	t, err := s.transfer(ctx, pid)
+	if n, live := s.run.progress(pid); live && err == nil {
+		t.Bytes = n
+	}
+	s.showUnseen(&t)
+	return t, err
+}
+
+// transfer reads one transfer by our pid as it is on record. Whatever is
+// written again is read by it.
+func (s *Service) transfer(ctx context.Context, pid string) (Transfer, error) {
 	t, version, err := s.transfers.newest(ctx, s.db, pid)
 	t.version = version
 	if errors.Is(err, sql.ErrNoRows) {
 		err = noSuch("transfer", pid)
 	}
-	if n, live := s.run.progress(pid); live && err == nil {
-		t.Bytes = n
-	}
-	s.showUnseen(&t)
 	return t, err
 }
 

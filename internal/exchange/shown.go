@@ -144,7 +144,7 @@ func (s *Service) vouchingDue(ctx context.Context) (time.Duration, error) {
 	moving := map[string][]string{}
 	var failed []error
 	for _, pid := range append(s.run.all(), s.plane.Transfers()...) {
-		switch t, err := s.TransferByPID(ctx, pid); {
+		switch t, err := s.transfer(ctx, pid); {
 		case err == nil:
 			moving[t.Peer] = append(moving[t.Peer], pid)
 		case corridor.KindOf(err) != corridor.NotFound:

@@ -300,7 +300,7 @@ func (s *Service) cutRefused(ctx context.Context) {
 		return
 	}
 	for _, pid := range append(s.run.all(), s.plane.Transfers()...) {
-		t, err := s.TransferByPID(ctx, pid)
+		t, err := s.transfer(ctx, pid)
 		if err == nil {
 			err = s.mayCross(ctx, t.Role, t.Peer, t.Dataset, t.Negotiation)
 		}

@@ -37,7 +37,7 @@ func (s *Service) Address(ctx context.Context, c identity.Caller, pid string) (*
 	if of, number, ok := splitIncrement(pid); ok {
 		return s.increment(ctx, c, of, number)
 	}
-	t, err := s.TransferByPID(ctx, pid)
+	t, err := s.transfer(ctx, pid)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (s *Service) Grant(ctx context.Context, transfer, token string) (plane.Gran
 	if err != nil {
 		return g, err
 	}
-	t, err := s.TransferByPID(ctx, transfer)
+	t, err := s.transfer(ctx, transfer)
 	if err != nil {
 		return g, err
 	}
@@ -174,7 +174,7 @@ func (s *Service) withinTerm(a corridor.Agreement) (end time.Time, err error) {
 
 // Started implements plane.Authority. The start has its receipt already.
 func (s *Service) Started(ctx context.Context, transfer string, _ int64) error {
-	t, err := s.TransferByPID(ctx, transfer)
+	t, err := s.transfer(ctx, transfer)
 	if err == nil {
 		err = s.openNow(ctx, &t)
 	}

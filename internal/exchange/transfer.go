@@ -679,7 +679,7 @@ func (s *Service) actWhole(ctx context.Context, pid string, do func(*Transfer, *
 func (s *Service) actTransfer(ctx context.Context, pid string, do func(*Transfer, *step) error) (Transfer, error) {
 	var t Transfer
 	err := again(func() (err error) {
-		if t, err = s.TransferByPID(ctx, pid); err != nil {
+		if t, err = s.transfer(ctx, pid); err != nil {
 			return err
 		}
 		st := &step{tr: &t}
@@ -693,7 +693,7 @@ func (s *Service) actTransfer(ctx context.Context, pid string, do func(*Transfer
 
 // TransferState answers a peer's question about a transfer of its own.
 func (s *Service) TransferState(ctx context.Context, c identity.Caller, pid string) (*dsp.TransferProcess, error) {
-	t, err := s.TransferByPID(ctx, pid)
+	t, err := s.transfer(ctx, pid)
 	if err != nil {
 		return nil, err
 	}
