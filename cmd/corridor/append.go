@@ -64,8 +64,7 @@ func (c appendCmd) Run(a *app) error {
 	if c.JSON {
 		return printJSON(a.stdout, added)
 	}
-	fmt.Fprintf(a.stdout, "added to %s as increment %d: %s, %s\n", added.Dataset, added.Number, megabytes(added.Bytes), added.SHA256)
-	return nil
+	return a.print("added to %s as increment %d: %s, %s\n", added.Dataset, added.Number, megabytes(added.Bytes), added.SHA256)
 }
 
 // numbers gives the numbers of people in the file, and refuses what the facts of

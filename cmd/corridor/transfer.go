@@ -113,7 +113,7 @@ func (c transferCmd) increments(a *app, node *nodeClient, t transferView, shown 
 			return shown, nil
 		}
 		if !c.JSON {
-			fmt.Fprintf(a.stderr, "increment %d  %d rows  %d bytes  %s  %s\n", part.Number, part.Rows, part.Bytes, part.SHA256, part.File)
+			fmt.Fprint(a.stderr, a.text("increment %d  %d rows  %d bytes  %s  %s\n", part.Number, part.Rows, part.Bytes, part.SHA256, part.File))
 		}
 	}
 	return shown, nil
