@@ -79,6 +79,7 @@ func Bundle(data []byte, opts Options) *Report {
 	c.byLog()
 	c.references()
 	c.arrivals()
+	c.part()
 	c.increments()
 	c.histories()
 	c.times()

@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -51,6 +52,31 @@ type About struct {
 	By          string `json:"by"` // DID
 	Agreement   string `json:"agreement,omitempty"`
 	Negotiation string `json:"negotiation,omitempty"`
+	Part        *Part  `json:"part,omitempty"` // absent: all that was done under the agreement
+}
+
+// Part is some of what was done under an agreement: what belongs to no transfer,
+// and one transfer, or some increments of one that goes on.
+type Part struct {
+	Transfer string `json:"transfer"`       // as the exporter names it
+	From     int64  `json:"from,omitempty"` // first and last increment
+	To       int64  `json:"to,omitempty"`
+}
+
+// first is the increment that a part begins with.
+func (p *Part) first() int64 {
+	if p == nil {
+		return 1
+	}
+	return max(p.From, 1)
+}
+
+// holds says whether a transfer, as the exporter names it, belongs to a part.
+func (p *Part) holds(transfer string, i *corridor.Increment) bool {
+	if transfer == "" || transfer == p.Transfer {
+		return true
+	}
+	return i != nil && p.From <= i.Number && i.Number <= p.To && transfer == fmt.Sprintf("%s~%d", p.Transfer, i.Number)
 }
 
 // FileKeys is the DID document of one participant.

@@ -22,7 +22,7 @@ type growth struct {
 // left out between others.
 func (c *checker) increments() {
 	for i, p := range c.parts() {
-		gap := p.gap()
+		gap := p.gap(c.file.About.Part.first())
 		if p.err == nil && c.hasAll(p.issuer) {
 			p.err = gap
 		}
@@ -32,6 +32,28 @@ func (c *checker) increments() {
 			c.rep.note(id+".whole", "All receipts of "+clip(p.issuer)+" about these increments are here", gap.Error(), "ask "+clip(p.issuer)+" for its own bundle")
 		}
 	}
+}
+
+// part tells the reader that the bundle does not show all, where it says so,
+// and holds the exporter to what it says.
+func (c *checker) part() {
+	p := c.file.About.Part
+	if p == nil {
+		return
+	}
+	var err error
+	for i := range c.list {
+		in := c.list[i].leaf.Receipt
+		if in.Issuer == c.file.About.By && !p.holds(in.Transfer, in.Increment) {
+			err = firstOf(err, mismatch("%s is of %q", c.list[i].name, clip(in.Transfer)))
+		}
+	}
+	shown := "the transfer " + clip(p.Transfer)
+	if p.From != 0 || p.To != 0 {
+		shown = fmt.Sprintf("increments %d to %d of %s", p.From, p.To, shown)
+	}
+	c.rep.expect("part", "The bundle shows the part that it says it shows", err, shown, "a part that holds other things is not what it is said to be", "export it anew")
+	c.rep.note("part.all", "All that was done under the agreement is here", "the bundle says that it shows "+shown+" alone: of others it says nothing", "ask "+clip(c.file.About.By)+" for the others, or for all")
 }
 
 // hasAll says whether a bundle must hold all receipts of an issuer: the exporter
@@ -87,11 +109,12 @@ func (p *growth) add(r *receipt) error {
 	return nil
 }
 
-// gap names the first increment that is left out between others.
-func (p *growth) gap() error {
+// gap names the first increment from a number on that is left out between
+// others.
+func (p *growth) gap(first int64) error {
 	for _, kind := range []string{corridor.ReceiptTransferStarted, corridor.ReceiptTransferReleased, corridor.ReceiptTransferReceived} {
 		seen := p.kinds[kind]
-		for n := int64(1); n <= int64(len(seen)); n++ {
+		for n := first; n < first+int64(len(seen)); n++ {
 			if seen[n] == nil {
 				return mismatch("there is no receipt %s of increment %d, and there are of later ones", kind, n)
 			}

@@ -110,3 +110,39 @@ func TestAGapIsNoNoteWhereTheExporterIsNeitherParty(t *testing.T) {
 		}
 	}
 }
+
+// TestAPartSaysThatItIsOne: the exporter may show some increments alone, and
+// then the reader is told; what it says to show it has to show.
+func TestAPartSaysThatItIsOne(t *testing.T) {
+	third := func(st *story) {
+		for _, r := range []*corridor.Receipt{&st.released, &st.received, &st.acknowledged} {
+			r.Transfer, r.Increment = "t~3", &corridor.Increment{Number: 3, Bytes: 5, Rows: 1}
+		}
+	}
+	for name, c := range map[string]struct {
+		part  *Part
+		fails string
+	}{
+		"all of it":                       {nil, "increments[1]"},
+		"the third":                       {&Part{Transfer: "t", From: 3, To: 3}, ""},
+		"the third and the next":          {&Part{Transfer: "t", From: 3, To: 4}, ""},
+		"the second, and it is the third": {&Part{Transfer: "t", From: 2, To: 2}, "part"},
+		"the second and the third":        {&Part{Transfer: "t", From: 2, To: 3}, "increments[1]"},
+		"another transfer":                {&Part{Transfer: "u", From: 3, To: 3}, "part"},
+		"no increment":                    {&Part{Transfer: "t"}, "part"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.build(t, third)
+			s.file.About.Part = c.part
+			rep := Bundle(s.bytes(t), Options{})
+			if c.fails == "" && !rep.OK || c.fails != "" && (rep.OK || !slices.ContainsFunc(rep.Failed(), func(f Check) bool { return f.ID == c.fails })) {
+				t.Errorf("%s %s", rep.Summary, failing(rep))
+			}
+			said := slices.ContainsFunc(rep.Checks, func(k Check) bool { return k.ID == "part.all" })
+			if said != (c.part != nil) {
+				t.Errorf("the reader is told %t", said)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,18 +15,29 @@ import (
 // looksAtOnce reads, whenever something has become durable and before the
 // goroutine that wrote it knows, every process as a message of the peer would
 // find it then.
-func (n *node) looksAtOnce(t *testing.T) (looked *atomic.Int64) {
+func (n *node) looksAtOnce(t *testing.T) (looked *atomic.Int64, enough func()) {
 	t.Helper()
 	looked = &atomic.Int64{}
+	var mu sync.Mutex
+	over := false
 	n.db.BeforeCommit(func(tx *store.Tx) error {
 		tx.AfterCommit(func() {
+			mu.Lock()
+			defer mu.Unlock()
+			if over { // the database may be closed meanwhile
+				return
+			}
 			for _, table := range []string{"negotiations", "transfers", "agreements"} {
 				looked.Add(n.looks(t, table))
 			}
 		})
 		return nil
 	})
-	return looked
+	return looked, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+	}
 }
 
 func (n *node) looks(t *testing.T, table string) (looked int64) {
@@ -74,14 +86,19 @@ func TestWhatIsDurableIsWhatIsRead(t *testing.T) {
 	t.Parallel()
 	cn, kz := pair(t)
 	cn.publish(exchange.Publication{ID: "shipments", Facts: plainFacts()})
-	looked := []*atomic.Int64{cn.looksAtOnce(t), kz.looksAtOnce(t)}
+	looked := map[string]*atomic.Int64{}
+	for _, n := range []*node{cn, kz} {
+		var enough func()
+		looked[n.name], enough = n.looksAtOnce(t)
+		defer enough()
+	}
 	n := kz.until(kz.ask(cn, "shipments", "trade_logistics"), func(n exchange.Negotiation) bool { return n.State == dsp.Finalized })
 	_, err := kz.x.Transfer(within(t, 10*time.Second), n.Agreement)
 	ok(t, err)
 	cn.untilTransfer(cn.transferOf(n.Agreement), func(t exchange.Transfer) bool { return t.State == dsp.Completed })
-	for i, n := range looked {
+	for name, n := range looked {
 		if n.Load() < 5 {
-			t.Errorf("node %d looked %d times", i, n.Load())
+			t.Errorf("%s looked %d times", name, n.Load())
 		}
 	}
 }

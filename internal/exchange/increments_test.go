@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -166,6 +167,7 @@ func TestDataThatGoesOn(t *testing.T) {
 		}
 	}
 	cn.adds(11) // too late for this transfer
+	partsOf(t, map[*node]string{cn: theirs, kz: mine}, agreement)
 	for _, side := range []*node{kz, cn} {
 		raw, err := side.x.Bundle(within(t, 20*time.Second), agreement)
 		ok(t, err)
@@ -185,6 +187,47 @@ func TestDataThatGoesOn(t *testing.T) {
 		}
 		if fmt.Sprint(kinds) != fmt.Sprint(want) {
 			t.Errorf("%s: each increment has each receipt once: %v", side.name, kinds)
+		}
+	}
+}
+
+// partsOf exports parts of what was done under an agreement from both sides.
+func partsOf(t *testing.T, sides map[*node]string, agreement string) {
+	t.Helper()
+	for side, pid := range sides {
+		for name, c := range map[string]struct {
+			part exchange.Part
+			says []string
+		}{
+			"two increments":            {exchange.Part{Transfer: pid, From: 2, To: 3}, []string{"2 begun, 2 released, 2 acknowledged", "2 begun, 2 received", "shows increments 2 to 3 of the transfer " + pid + " alone"}},
+			"one, by its own name":      {exchange.Part{Transfer: pid + "~2"}, []string{"1 begun, 1 released, 1 acknowledged", "1 begun, 1 received", "increments 2 to 2"}},
+			"a transfer with all of it": {exchange.Part{Transfer: pid}, []string{"3 begun, 3 released, 3 acknowledged", "3 begun, 3 received", "increments 1 to 3"}},
+		} {
+			raw, err := side.x.BundleOf(within(t, 20*time.Second), agreement, c.part)
+			ok(t, err)
+			rep := verify.Bundle(raw, verify.Options{})
+			for _, says := range c.says {
+				if !rep.OK || !slices.ContainsFunc(rep.Checks, func(k verify.Check) bool { return strings.Contains(k.Detail, says) }) {
+					t.Errorf("%s, %s: %s: not %q: %+v", side.name, name, rep.Summary, says, rep.Failed())
+				}
+			}
+		}
+		for name, c := range map[string]struct {
+			agreement string
+			part      exchange.Part
+			kind      corridor.Kind
+		}{
+			"no such transfer":           {agreement, exchange.Part{Transfer: "urn:uuid:nobody"}, corridor.NotFound},
+			"of another agreement":       {"urn:uuid:other", exchange.Part{Transfer: pid}, corridor.NotFound},
+			"increments of no transfer":  {agreement, exchange.Part{From: 1, To: 2}, corridor.Invalid},
+			"the last before the first":  {agreement, exchange.Part{Transfer: pid, From: 3, To: 2}, corridor.Invalid},
+			"a first without a last":     {agreement, exchange.Part{Transfer: pid, From: 3}, corridor.Invalid},
+			"increments of an increment": {agreement, exchange.Part{Transfer: pid + "~1", From: 1, To: 1}, corridor.Invalid},
+			"more than there can be":     {agreement, exchange.Part{Transfer: pid, From: 1, To: exchange.MaxIncrements + 1}, corridor.Invalid},
+		} {
+			if _, err := side.x.BundleOf(within(t, 20*time.Second), c.agreement, c.part); corridor.KindOf(err) != c.kind {
+				t.Errorf("%s, %s: %v", side.name, name, err)
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"time"
 
 	"corridor"
@@ -21,11 +22,72 @@ import (
 // receipts, below the DSP base.
 func ReceiptsPath(agreement string) string { return "/corridor/receipts/" + url.PathEscape(agreement) }
 
-// receiptsOfTransfer is where those of one transfer alone are: what is asked
-// for at the end of each must not grow with the transfers of an agreement. A
-// peer that does not know the question answers with all.
-func receiptsOfTransfer(agreement, transfer string) string {
-	return ReceiptsPath(agreement) + "?transfer=" + url.QueryEscape(transfer)
+// receiptsOf is where those of some transfers are: what is asked for at the end
+// of each must not grow with the transfers of an agreement. The part names them
+// as the peer does; base adds what belongs to no transfer.
+func receiptsOf(agreement string, p Part, base bool) string {
+	q := url.Values{"transfer": {p.Transfer}}
+	if p.From != 0 {
+		q.Set("from", strconv.FormatInt(p.From, 10))
+		q.Set("to", strconv.FormatInt(p.To, 10))
+	}
+	if base {
+		q.Set("agreement", "true")
+	}
+	return ReceiptsPath(agreement) + "?" + q.Encode()
+}
+
+// Part is some of what was done under an agreement: one transfer, or some
+// increments of one that goes on. The zero Part is all.
+type Part struct {
+	Transfer string // our name for it
+	From, To int64  // increments; none: all there are
+}
+
+// transfers are the names, of ours or of the peer's, that a part stands for.
+func (p Part) transfers(of string) []string {
+	list := []string{of}
+	for n := p.From; n != 0 && n <= p.To; n++ {
+		list = append(list, incrementPID(of, n))
+	}
+	return list
+}
+
+func (p Part) check() error {
+	switch {
+	case p.From == 0 && p.To == 0:
+		return nil
+	case p.Transfer == "":
+		return &corridor.Error{Kind: corridor.Invalid, Where: "transfer", Msg: "is missing", Fix: "name the transfer of whose increments some are wanted"}
+	case p.From < 1 || p.To < p.From || p.To > MaxIncrements:
+		return &corridor.Error{Kind: corridor.Invalid, Where: "from, to", Msg: fmt.Sprintf("%d to %d are no increments", p.From, p.To), Fix: "count from 1, and give the first before the last"}
+	}
+	return nil
+}
+
+// partIn finds the transfer of a part, and its first and last increment where
+// it goes on.
+func (s *Service) partIn(ctx context.Context, agreement string, p Part) (t Transfer, out Part, err error) {
+	if err := p.check(); err != nil {
+		return t, p, err
+	}
+	t, err = s.TransferByPID(ctx, p.Transfer)
+	if err == nil && t.Agreement != agreement {
+		err = noSuch("transfer", p.Transfer)
+	}
+	if err == nil && t.PartOf != "" && p.From == 0 { // one increment, by its own name
+		p = Part{t.PartOf, t.Number, t.Number}
+		t, err = s.TransferByPID(ctx, t.PartOf)
+	}
+	switch {
+	case err != nil:
+		return t, p, err
+	case !t.growing() && p.From != 0:
+		return t, p, &corridor.Error{Kind: corridor.Invalid, Where: "from, to", Msg: "the transfer has no increments", Fix: "leave them out"}
+	case t.growing() && p.From == 0 && t.Increments > 0:
+		p.From, p.To = 1, t.Increments
+	}
+	return t, p, p.check()
 }
 
 // maxReceipts bounds a peer's answer: a bundle of all receipts of one
@@ -34,9 +96,9 @@ const maxReceipts = 32 << 20
 
 // Receipts gives the other party of an agreement what our log holds about it,
 // each receipt with its proof, in the form of a bundle; or, if a transfer is
-// named by our identifier, about that one alone. What commitments hide stays
-// hidden.
-func (s *Service) Receipts(ctx context.Context, c identity.Caller, agreement, transfer string) ([]byte, error) {
+// named by our identifier, about that part alone, with what belongs to no
+// transfer if base says so. What commitments hide stays hidden.
+func (s *Service) Receipts(ctx context.Context, c identity.Caller, agreement string, p Part, base bool) ([]byte, error) {
 	a, err := s.Agreement(ctx, agreement)
 	if err != nil {
 		return nil, err
@@ -44,33 +106,40 @@ func (s *Service) Receipts(ctx context.Context, c identity.Caller, agreement, tr
 	if a.Peer != c.DID {
 		return nil, noSuch("agreement", agreement)
 	}
-	if transfer == "" {
-		return s.export(ctx, a, false)
+	if err := p.check(); err != nil {
+		return nil, err
 	}
-	t, err := s.transfer(ctx, transfer)
+	if p.Transfer == "" {
+		return s.export(ctx, a, Part{}, false)
+	}
+	t, err := s.transfer(ctx, p.Transfer)
 	if err != nil {
 		return nil, err
 	}
 	if t.Agreement != a.ID {
-		return nil, noSuch("transfer", transfer)
+		return nil, noSuch("transfer", p.Transfer)
 	}
 	signed, err := corridor.DecodeAgreement(a.Signed)
 	if err != nil {
 		return nil, err
 	}
-	return s.cfg.Ledger.Export(ctx, ledger.ExportRequest{By: s.cfg.Self.DID, Agreement: &signed, Only: transfer, Logs: s.logsOf(ctx, a), Signed: s.documents})
+	return s.cfg.Ledger.Export(ctx, ledger.ExportRequest{By: s.cfg.Self.DID, Agreement: &signed, Negotiation: a.Negotiation, Transfers: p.transfers(p.Transfer), Answer: true, Base: base,
+		Logs: s.logsOf(ctx, a), Signed: s.documents})
 }
 
-func (s *Service) export(ctx context.Context, a Agreement, open bool) ([]byte, error) {
+func (s *Service) export(ctx context.Context, a Agreement, p Part, open bool) ([]byte, error) {
 	signed, err := corridor.DecodeAgreement(a.Signed)
 	if err != nil {
 		return nil, err
 	}
-	transfers, err := s.transfersOf(ctx, a.ID)
-	if err != nil {
+	q := ledger.ExportRequest{By: s.cfg.Self.DID, Agreement: &signed, Negotiation: a.Negotiation, Matter: a.ID, Logs: s.logsOf(ctx, a), Validations: a.Validations, Signed: s.documents, Open: open}
+	if q.Transfers, q.Theirs, err = s.transfersOf(ctx, a.ID, p); err != nil {
 		return nil, err
 	}
-	docs := map[string][]byte{}
+	if p != (Part{}) {
+		q.Part = &verify.Part{Transfer: p.Transfer, From: p.From, To: p.To}
+	}
+	q.Documents = map[string][]byte{}
 	for _, did := range []string{s.cfg.Self.DID, a.Peer} {
 		if did == a.Peer && a.DecidedBy != "" { // a plain peer has signed nothing
 			continue
@@ -82,12 +151,11 @@ func (s *Service) export(ctx context.Context, a Agreement, open bool) ([]byte, e
 			}
 			return nil, err
 		}
-		if docs[did], err = json.Marshal(doc); err != nil {
+		if q.Documents[did], err = json.Marshal(doc); err != nil {
 			return nil, corridor.E(corridor.Internal, "DID document: %w", err)
 		}
 	}
-	return s.cfg.Ledger.Export(ctx, ledger.ExportRequest{By: s.cfg.Self.DID, Agreement: &signed, Negotiation: a.Negotiation, Transfers: transfers,
-		Matter: a.ID, Documents: docs, Logs: s.logsOf(ctx, a), Validations: a.Validations, Signed: s.documents, Open: open})
+	return s.cfg.Ledger.Export(ctx, q)
 }
 
 // logsOf names the log of the peer, where the agreement does not.
@@ -101,7 +169,13 @@ func (s *Service) logsOf(ctx context.Context, a Agreement) map[string]corridor.L
 	return out
 }
 
-func (s *Service) transfersOf(ctx context.Context, agreement string) (pids []string, err error) {
+// transfersOf names the transfers of an agreement, or those of a part of it by
+// both names.
+func (s *Service) transfersOf(ctx context.Context, agreement string, p Part) (pids, theirs []string, err error) {
+	if p != (Part{}) {
+		t, err := s.TransferByPID(ctx, p.Transfer)
+		return p.transfers(t.PID), p.transfers(t.PeerPID), err
+	}
 	const most = 1000
 	err = s.db.Read(ctx, func(tx *store.Tx) error {
 		rows, err := tx.Query(ctx, `SELECT pid FROM transfers WHERE agreement = ? AND part_of = '' ORDER BY pid LIMIT ?`, agreement, most)
@@ -119,9 +193,9 @@ func (s *Service) transfersOf(ctx context.Context, agreement string) (pids []str
 		return rows.Err()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("transfers of %s: %w", agreement, err)
+		return nil, nil, fmt.Errorf("transfers of %s: %w", agreement, err)
 	}
-	return pids, nil
+	return pids, nil, nil
 }
 
 // peerReceipts fetches and checks what the peer's log holds about an
@@ -193,13 +267,11 @@ func (s *Service) gather(ctx context.Context, a Agreement, path string) error {
 	return s.commit(ctx, st)
 }
 
-// learn gathers the peer's receipts in the background, while the peer is
-// there; Bundle does it again. Of an increment only its own are gathered.
+// learn gathers the peer's receipts of a transfer in the background, while the
+// peer is there; Bundle does it again, of all. Of an increment only its own are
+// gathered.
 func (s *Service) learn(t *Transfer) {
-	path := ReceiptsPath(t.Agreement)
-	if t.PartOf != "" {
-		path = receiptsOfTransfer(t.Agreement, t.PeerPID)
-	}
+	path := receiptsOf(t.Agreement, Part{Transfer: t.PeerPID}, t.PartOf == "")
 	s.background(func(ctx context.Context) {
 		a, err := s.Agreement(ctx, t.Agreement)
 		if err == nil {
@@ -252,7 +324,7 @@ var errNoSuchReceipt = errors.New("")
 
 // receiptNow asks the peer for it once.
 func (s *Service) receiptNow(ctx context.Context, a Agreement, t *Transfer, kind string, r plane.Result) (*corridor.ReceiptRef, error) {
-	st, bodies, err := s.peerReceipts(ctx, a, receiptsOfTransfer(a.ID, t.PeerPID))
+	st, bodies, err := s.peerReceipts(ctx, a, receiptsOf(a.ID, Part{Transfer: t.PeerPID}, false))
 	if err != nil {
 		return nil, err
 	}
@@ -298,14 +370,28 @@ func (s *Service) COSE(ctx context.Context, index int64) ([]byte, error) {
 // both sides with their proofs, keys and policy. It is checked the way a
 // regulator would before it is handed out.
 func (s *Service) Bundle(ctx context.Context, agreement string) ([]byte, error) {
+	return s.BundleOf(ctx, agreement, Part{})
+}
+
+// BundleOf writes the proof of a part alone, and the file says that it is one:
+// the agreement, what belongs to no transfer, and the transfer.
+func (s *Service) BundleOf(ctx context.Context, agreement string, p Part) ([]byte, error) {
 	a, err := s.Agreement(ctx, agreement)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.gather(ctx, a, ReceiptsPath(a.ID)); err != nil {
+	path := ReceiptsPath(a.ID)
+	if p != (Part{}) {
+		var t Transfer
+		if t, p, err = s.partIn(ctx, a.ID, p); err != nil {
+			return nil, err
+		}
+		path = receiptsOf(a.ID, Part{t.PeerPID, p.From, p.To}, true)
+	}
+	if err := s.gather(ctx, a, path); err != nil {
 		s.log.WarnContext(ctx, "the bundle has only the receipts of the peer that are already here", "agreement", agreement, "error", err)
 	}
-	raw, err := s.export(ctx, a, true)
+	raw, err := s.export(ctx, a, p, true)
 	if err != nil {
 		return nil, err
 	}

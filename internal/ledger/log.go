@@ -52,11 +52,18 @@ var evidenceSchema string
 //go:embed evidence_postgres.sql
 var evidencePostgres string
 
+//go:embed parts.sql
+var partsSchema string
+
+//go:embed parts_postgres.sql
+var partsPostgres string
+
 // Migrations is the schema of the log.
 var Migrations = []store.Migration{
 	{Room: "ledger", Version: 1, SQL: schema, Postgres: schemaPostgres},
 	{Room: "ledger", Version: 2, SQL: monitorSchema, Postgres: monitorPostgres},
 	{Room: "ledger", Version: 3, SQL: evidenceSchema, Postgres: evidencePostgres},
+	{Room: "ledger", Version: 4, SQL: partsSchema, Postgres: partsPostgres},
 }
 
 // Config is what a log needs.

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -103,11 +104,11 @@ func (l *Log) StorePeerReceipt(ctx context.Context, tx *store.Tx, p PeerReceipt)
 	if len(kept) > 0 && !l.satisfies(proof, p.Log) && l.satisfies(kept, p.Log) {
 		proof = kept // an answer that was under way for long
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO ledger_peer_receipts (origin, idx, leaf, entry, proof, vkey, issuer, matter, agreement) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	_, err = tx.Exec(ctx, `INSERT INTO ledger_peer_receipts (origin, idx, leaf, entry, proof, vkey, issuer, matter, agreement, transfer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (origin, idx) DO UPDATE SET
 			proof  = CASE WHEN length(excluded.proof) > 0 THEN excluded.proof ELSE ledger_peer_receipts.proof END,
 			matter = CASE WHEN excluded.matter <> '' THEN excluded.matter ELSE ledger_peer_receipts.matter END`,
-		p.Log.Origin, p.Index, ref.Leaf, p.Entry, proof, p.Log.VKey, p.Issuer, p.Matter, r.Agreement)
+		p.Log.Origin, p.Index, ref.Leaf, p.Entry, proof, p.Log.VKey, p.Issuer, p.Matter, r.Agreement, r.Transfer)
 	return ref, err
 }
 
@@ -132,7 +133,10 @@ type ExportRequest struct {
 	Agreement   *corridor.SignedAgreement   // nil for a refusal or an open negotiation
 	Negotiation string                      // own pid
 	Transfers   []string                    // own pids
-	Only        string                      // own pid of a transfer: its own receipts, which may be none, and neither others nor the agreement
+	Theirs      []string                    // the peer's pids of the same, where Part is set
+	Part        *verify.Part                // these transfers alone, as the bundle says; nil: all
+	Answer      bool                        // to the peer, about Transfers: own receipts, which may be none, and neither others nor the agreement
+	Base        bool                        // with them, in an answer, those of no transfer
 	Indexes     []int64                     // further own receipts
 	Matter      string                      // under which the peer's receipts were stored
 	Decisions   []corridor.SignedDecision   // beyond those of the agreement
@@ -150,7 +154,7 @@ type ExportRequest struct {
 // that are known here, with the best proofs at hand. Wait with WaitCosigned
 // before it if the policy must be satisfied.
 func (l *Log) Export(ctx context.Context, q ExportRequest) ([]byte, error) {
-	f := verify.File{Version: 1, About: verify.About{At: l.cfg.Now().UTC().Format(timeLayout), By: q.By, Negotiation: q.Negotiation}, Decisions: q.Decisions, Validations: q.Validations}
+	f := verify.File{Version: 1, About: verify.About{At: l.cfg.Now().UTC().Format(timeLayout), By: q.By, Negotiation: q.Negotiation, Part: q.Part}, Decisions: q.Decisions, Validations: q.Validations}
 	if f.Decisions == nil {
 		f.Decisions = []corridor.SignedDecision{}
 	}
@@ -161,7 +165,7 @@ func (l *Log) Export(ctx context.Context, q ExportRequest) ([]byte, error) {
 	var err error
 	if q.Agreement != nil {
 		f.About.Agreement = q.Agreement.Body.ID
-		if q.Only == "" {
+		if !q.Answer {
 			if f.Agreement, err = corridor.Canonical(q.Agreement); err != nil {
 				return nil, err
 			}
@@ -188,8 +192,8 @@ func (l *Log) Export(ctx context.Context, q ExportRequest) ([]byte, error) {
 	if f.Receipts, err = l.ownReceipts(ctx, q, f.About.Agreement); err != nil {
 		return nil, err
 	}
-	if q.Only == "" {
-		peer, err := l.peerReceipts(ctx, q.Matter, f.About.Agreement)
+	if !q.Answer {
+		peer, err := l.theirReceipts(ctx, q, f.About.Agreement)
 		if err != nil {
 			return nil, err
 		}
@@ -281,6 +285,19 @@ func (l *Log) ownReceipts(ctx context.Context, q ExportRequest, agreement string
 // maxExport bounds the receipts of one side in a bundle.
 const maxExport = 5000
 
+func tooMany() error {
+	return &corridor.Error{Kind: corridor.Limited, Msg: fmt.Sprintf("a bundle would hold more than %d receipts of one side", maxExport),
+		Fix: "ask for one transfer (--transfer), or for some increments of one that goes on (--from, --to)"}
+}
+
+const (
+	entriesOfAgreement        = `SELECT idx FROM ledger_entries WHERE agreement = ? AND agreement <> '' ORDER BY idx LIMIT ?`
+	entriesOfNoTransfer       = `SELECT idx FROM ledger_entries WHERE agreement = ? AND agreement <> '' AND transfer = '' ORDER BY idx LIMIT ?`
+	entriesOfNegotiation      = `SELECT idx FROM ledger_entries WHERE negotiation = ? AND negotiation <> '' ORDER BY idx LIMIT ?`
+	entriesOfNegotiationAlone = `SELECT idx FROM ledger_entries WHERE negotiation = ? AND negotiation <> '' AND transfer = '' ORDER BY idx LIMIT ?`
+	entriesOfTransfer         = `SELECT idx FROM ledger_entries WHERE transfer = ? AND transfer <> '' ORDER BY idx LIMIT ?`
+)
+
 // indexes lists the own receipts that the request is about, in order.
 func (l *Log) indexes(ctx context.Context, q ExportRequest, agreement string) ([]int64, error) {
 	set := map[int64]bool{}
@@ -289,7 +306,7 @@ func (l *Log) indexes(ctx context.Context, q ExportRequest, agreement string) ([
 	}
 	err := l.db.Read(ctx, func(tx *store.Tx) error {
 		find := func(query, id string) error {
-			if id == "" {
+			if id == "" || len(set) > maxExport {
 				return nil
 			}
 			rows, err := tx.Query(ctx, query, id, maxExport+1)
@@ -306,19 +323,20 @@ func (l *Log) indexes(ctx context.Context, q ExportRequest, agreement string) ([
 			}
 			return rows.Err()
 		}
-		if q.Only != "" {
-			return find(`SELECT idx FROM ledger_entries WHERE transfer = ? AND transfer <> '' ORDER BY idx LIMIT ?`, q.Only)
+		var err error
+		switch {
+		case q.Part == nil && !q.Answer:
+			err = errors.Join(find(entriesOfAgreement, agreement), find(entriesOfNegotiation, q.Negotiation))
+		case !q.Answer || q.Base:
+			err = errors.Join(find(entriesOfNoTransfer, agreement), find(entriesOfNegotiationAlone, q.Negotiation))
 		}
-		err := errors.Join(
-			find(`SELECT idx FROM ledger_entries WHERE agreement = ? AND agreement <> '' ORDER BY idx LIMIT ?`, agreement),
-			find(`SELECT idx FROM ledger_entries WHERE negotiation = ? AND negotiation <> '' ORDER BY idx LIMIT ?`, q.Negotiation))
 		for _, t := range q.Transfers {
-			err = errors.Join(err, find(`SELECT idx FROM ledger_entries WHERE transfer = ? AND transfer <> '' ORDER BY idx LIMIT ?`, t))
+			err = errors.Join(err, find(entriesOfTransfer, t))
 		}
 		return err
 	})
 	if err == nil && len(set) > maxExport {
-		err = corridor.E(corridor.Limited, "more than %d receipts in one bundle", maxExport)
+		err = tooMany()
 	}
 	return sortedKeys(set), err
 }
@@ -344,11 +362,43 @@ func (l *Log) openings(ctx context.Context, index int64) ([]verify.Opening, erro
 	return list, err
 }
 
-func (l *Log) peerReceipts(ctx context.Context, matter, agreement string) ([]verify.FileReceipt, error) {
+// theirReceipts are those of others in a bundle.
+func (l *Log) theirReceipts(ctx context.Context, q ExportRequest, agreement string) ([]verify.FileReceipt, error) {
+	about := receiptsOfPeer
+	if q.Part != nil {
+		about = receiptsOfNoTransfer
+	}
+	list, err := l.peerReceipts(ctx, about, q.Matter, agreement, maxExport+1)
+	for _, t := range q.Theirs {
+		if err != nil {
+			return nil, err
+		}
+		var more []verify.FileReceipt
+		more, err = l.peerReceipts(ctx, receiptsOfTransfer, agreement, t, maxExport+1)
+		list = append(list, more...)
+	}
+	if err == nil && len(list) > maxExport {
+		err = tooMany()
+	}
+	slices.SortFunc(list, func(a, b verify.FileReceipt) int {
+		return cmp.Or(cmp.Compare(a.Log, b.Log), cmp.Compare(a.Index, b.Index))
+	})
+	return list, err
+}
+
+const (
+	receiptsOfPeer = `SELECT origin, idx, entry, proof FROM ledger_peer_receipts
+		WHERE matter = ? AND matter <> '' OR agreement = ? AND agreement <> '' LIMIT ?`
+	receiptsOfNoTransfer = `SELECT origin, idx, entry, proof FROM ledger_peer_receipts
+		WHERE (matter = ? AND matter <> '' OR agreement = ? AND agreement <> '') AND transfer = '' LIMIT ?`
+	receiptsOfTransfer = `SELECT origin, idx, entry, proof FROM ledger_peer_receipts
+		WHERE agreement = ? AND agreement <> '' AND transfer = ? LIMIT ?`
+)
+
+func (l *Log) peerReceipts(ctx context.Context, query, first, second string, most int) ([]verify.FileReceipt, error) {
 	var list []verify.FileReceipt
 	err := l.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT origin, idx, entry, proof FROM ledger_peer_receipts
-			WHERE matter = ? AND matter <> '' OR agreement = ? AND agreement <> '' ORDER BY origin, idx LIMIT ?`, matter, agreement, maxExport)
+		rows, err := tx.Query(ctx, query, first, second, most)
 		if err != nil {
 			return err
 		}
@@ -364,12 +414,15 @@ func (l *Log) peerReceipts(ctx context.Context, matter, agreement string) ([]ver
 		}
 		return rows.Err()
 	})
+	slices.SortFunc(list, func(a, b verify.FileReceipt) int {
+		return cmp.Or(cmp.Compare(a.Log, b.Log), cmp.Compare(a.Index, b.Index))
+	})
 	return list, err
 }
 
 // PeerBodies gives what the receipts of others about an agreement say.
 func (l *Log) PeerBodies(ctx context.Context, agreement string) ([]corridor.Receipt, error) {
-	list, err := l.peerReceipts(ctx, "", agreement)
+	list, err := l.peerReceipts(ctx, receiptsOfPeer, "", agreement, maxExport)
 	if err != nil {
 		return nil, err
 	}

@@ -245,8 +245,28 @@ func (s *server) transfer(q *request) (any, error) {
 }
 
 func (s *server) bundle(q *request) (any, error) {
-	out, err := s.x.Bundle(q.ctx, q.PathValue("id"))
+	part, err := partOf(q)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.x.BundleOf(q.ctx, q.PathValue("id"), part)
 	return raw{contentType: dsp.MediaType, body: out}, err
+}
+
+// partOf reads which part of what was done under an agreement is wanted.
+func partOf(q *request) (p exchange.Part, err error) {
+	v := q.URL.Query()
+	p.Transfer = v.Get("transfer")
+	for name, into := range map[string]*int64{"from": &p.From, "to": &p.To} {
+		text := v.Get(name)
+		if text == "" {
+			continue
+		}
+		if *into, err = strconv.ParseInt(text, 10, 64); err != nil || *into < 1 {
+			return p, &corridor.Error{Kind: corridor.Invalid, Where: name, Msg: fmt.Sprintf("%q is no number of an increment", text), Fix: "count from 1"}
+		}
+	}
+	return p, nil
 }
 
 // evidence lists what was found against logs of peers.

@@ -156,6 +156,10 @@ func versions(*request) (any, error) {
 }
 
 func (s *server) receipts(q *request) (any, error) {
-	out, err := s.x.Receipts(q.ctx, q.caller, q.PathValue("pid"), q.URL.Query().Get("transfer"))
+	part, err := partOf(q)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.x.Receipts(q.ctx, q.caller, q.PathValue("pid"), part, q.URL.Query().Get("agreement") == "true")
 	return raw{contentType: dsp.MediaType, body: out}, err
 }
