@@ -59,7 +59,7 @@ type config struct {
 	PersonLimit   string   `yaml:"person_limit" help:"How long the node waits for a person of its own who has something to decide, and how long a transfer may be suspended, for example 4320h (180 days), before it ends in the same way. What waits already keeps its date."`
 	Crawl         string   `yaml:"crawl" help:"How often the catalogues of the known peers are read for corridor find, for example 6h; a peer that fails or asks for it is left alone for longer. off: never."`
 	ConfirmWithin string   `yaml:"confirm_within" help:"How long a consumer may take to confirm the arrival of data that was released to it, for example 24h. After that the log says that it has not, once for each release; a confirmation that comes later is still taken."`
-	LookEvery     string   `yaml:"look_every" help:"How often the provider of data that goes on is asked for the next increment, for example 1m. corridor resume asks at once."`
+	LookEvery     string   `yaml:"look_every" help:"How often the provider of data that goes on is asked for the next increment if it says nothing, for example 1m. What is added it says at once; corridor resume asks at once too."`
 	AllowPrivate  bool     `yaml:"allow_private" help:"Whether peers may be at loopback or private addresses. Leave it false on a node that peers reach from outside."`
 	LogLevel      string   `yaml:"log_level" help:"What is logged to standard error, as JSON: debug, info, warn or error."`
 

@@ -285,7 +285,10 @@ non-finite one in the words of the protocol: it stays STARTED until one side com
   approval covers the numbers that it was given for.
 * Nothing of an increment moves unless the transfer is STARTED. Suspended in the middle, it goes on where it was; when the transfer ends, an increment
   that is not complete ends with it and its part is deleted. Acts on one increment are refused: they belong to the transfer.
-* The consumer asks for the next increment when the transfer starts, at every 'corridor resume', and every 'look_every' (1 minute). With
+* Whoever adds an increment nudges the consumers of the running transfers: 'POST {base}/transfers/{consumerPid}/corridor-look', without a body, one time. A nudge says
+  only that now is a good time to ask: it counts from the peer of the agreement and for a transfer that is STARTED, at most one question in 200 ms comes of it, and
+  one that is lost costs the wait for the next look.
+* The consumer asks for the next increment when the transfer starts, at a nudge, at every 'corridor resume', and every 'look_every' (1 minute). With
   'manual: [fetch]' it asks when a person says so, and waits again when all is here.
 * 'peer_limit' runs on both sides from the increment that began last.
 * A peer that speaks the Dataspace Protocol only cannot confirm an increment and is refused. There is no push of data that goes on.

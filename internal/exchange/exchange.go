@@ -228,6 +228,7 @@ type Service struct {
 	toCut    *chores                    // streams that another node may have stopped
 	toReview *chores                    // peers whose agreements are to be asked about again
 	toPutOff *chores                    // transfers that move
+	toNudge  *chores                    // datasets that have grown
 	log      *slog.Logger
 	tokens   *plane.Tokens
 	files    *plane.Files
@@ -322,7 +323,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{cfg: c, db: c.DB, log: c.Log, limits: limits{c.Retry, c.PeerLimit, c.PersonLimit},
 		client:   dsp.NewClient(dsp.ClientConfig{HTTP: c.HTTP, Token: c.Token, Log: c.Log}),
 		receipts: dsp.NewClient(dsp.ClientConfig{HTTP: c.HTTP, Token: c.Token, Log: c.Log, MaxResponse: maxReceipts}),
-		side:     make(chan func(context.Context), 64), toCut: newChores(), toReview: newChores(), toPutOff: newChores(), reviews: newAlarm(c.Now), clocks: newAlarm(c.Now), terms: make(chan struct{}, 1), arrivals: make(chan struct{}, 1), people: newPeople(c.Law), began: c.Now(), views: newViews(), law: lawOf(c.Law)}
+		side:     make(chan func(context.Context), 64), toCut: newChores(), toReview: newChores(), toPutOff: newChores(), toNudge: newChores(), reviews: newAlarm(c.Now), clocks: newAlarm(c.Now), terms: make(chan struct{}, 1), arrivals: make(chan struct{}, 1), people: newPeople(c.Law), began: c.Now(), views: newViews(), law: lawOf(c.Law)}
 	s.negotiations = newTable("negotiations", "pid", readNegotiation, Negotiation.clipped)
 	s.agreements = newTable("agreements", "id", readAgreement, Agreement.clipped)
 	s.transfers = newTable("transfers", "pid", readTransfer, Transfer.clipped)
@@ -333,7 +334,7 @@ func New(c Config) (*Service, error) {
 	s.clock.wake = make(chan struct{}, 1)
 	s.clock.vouched.Store(c.ClockIsRight)
 	s.vouch = vouching{wake: make(chan struct{}, 1), by: map[string]vouched{}}
-	s.run = runs{cancels: map[string]context.CancelFunc{}, far: map[string]int64{}, moved: map[string]time.Time{}, queue: map[string]bool{}, pauses: map[string]*time.Timer{}, wake: make(chan struct{}, 1)}
+	s.run = newRuns()
 	var err error
 	if s.tokens, err = plane.NewTokens(c.StreamKey); err != nil {
 		return nil, err
@@ -374,6 +375,7 @@ func (s *Service) Run(ctx context.Context) error {
 		return s.db.RunOutbox(ctx, store.Outbox{Deliver: s.deliver, Failed: s.failed, Late: s.mayBeLate, First: 200 * time.Millisecond, Workers: 48, Chance: s.cfg.Chance})
 	})
 	g.Go(func() error { return s.runFetches(ctx) })
+	g.Go(func() error { return s.runNudges(ctx) })
 	g.Go(func() error { return s.runTrust(ctx) })
 	g.Go(func() error { return s.runKeys(ctx) })
 	g.Go(func() error { return s.runSettings(ctx) })

@@ -28,13 +28,26 @@ type runs struct {
 	pauses  map[string]*time.Timer        // until those are tried again that stand still
 	orphans bool                          // another node is gone, and may have left fetches
 	wake    chan struct{}
+
+	looked    map[string]time.Time // when it was last asked whether there is more, by pid of data that goes on
+	lookAgain map[string]bool      // there was a nudge while that was asked
+}
+
+func newRuns() runs {
+	return runs{cancels: map[string]context.CancelFunc{}, far: map[string]int64{}, moved: map[string]time.Time{}, queue: map[string]bool{}, pauses: map[string]*time.Timer{},
+		wake: make(chan struct{}, 1), looked: map[string]time.Time{}, lookAgain: map[string]bool{}}
 }
 
 // wanted asks for a fetch.
 func (r *runs) wanted(pid string) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ask(pid)
+}
+
+// ask needs the lock.
+func (r *runs) ask(pid string) {
 	r.queue[pid] = true
-	r.mu.Unlock()
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -46,6 +59,11 @@ func (r *runs) wanted(pid string) {
 func (r *runs) later(pid string, pause time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.pauseFor(pid, pause)
+}
+
+// pauseFor needs the lock.
+func (r *runs) pauseFor(pid string, pause time.Duration) {
 	r.hurry(pid)
 	r.pauses[pid] = time.AfterFunc(pause, func() { r.wanted(pid) })
 }
@@ -66,6 +84,8 @@ func (r *runs) stop(pid string) {
 	r.hurry(pid)
 	delete(r.far, pid)
 	delete(r.moved, pid)
+	delete(r.looked, pid)
+	delete(r.lookAgain, pid)
 	if cancel := r.cancels[pid]; cancel != nil {
 		cancel()
 	}

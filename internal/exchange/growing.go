@@ -69,8 +69,8 @@ func countedAs(d catalog.Dataset, number int64) catalog.Dataset {
 	return d
 }
 
-// Append adds an increment to a dataset that grows. Transfers that go on bring
-// it when their consumers ask next.
+// Append adds an increment to a dataset that grows. The consumers of transfers
+// that go on are nudged, and ask for it.
 func (s *Service) Append(ctx context.Context, id string, p Addition) (Added, error) {
 	var out Added
 	err := again(func() error {
@@ -86,7 +86,7 @@ func (s *Service) Append(ctx context.Context, id string, p Addition) (Added, err
 			return err
 		}
 		r.body.Increment = &corridor.Increment{Number: out.Number, Bytes: out.Bytes}
-		return s.commit(ctx, &step{receipts: []receipt{r}, inside: func(ctx context.Context, tx *store.Tx) error { return out.put(ctx, tx) }})
+		return s.commit(ctx, &step{receipts: []receipt{r}, after: []func(){func() { s.toNudge.add(id) }}, inside: func(ctx context.Context, tx *store.Tx) error { return out.put(ctx, tx) }})
 	})
 	return out, err
 }

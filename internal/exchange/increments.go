@@ -32,7 +32,8 @@ var incrementsPostgres string
 // a term. It begins when the consumer asks for its address, in the order of the
 // numbers, and nothing of it moves unless the transfer itself is STARTED.
 
-// lookEvery is how often a consumer asks whether there is more.
+// lookEvery is how often a consumer asks whether there is more, if no nudge
+// comes.
 const lookEvery = time.Minute
 
 // growing says whether a transfer goes on.
@@ -268,6 +269,7 @@ func (s *Service) holdUp(ctx context.Context, pid string, refused error) error {
 // there is none for now.
 func (s *Service) follow(ctx context.Context, pid string) error {
 	for {
+		s.run.looks(pid)
 		var part *Transfer
 		err := again(func() (err error) {
 			part, err = s.nextIncrement(ctx, pid)
@@ -461,7 +463,7 @@ func (s *Service) lookLater(ctx context.Context, pid string) error {
 	}
 	held := s.held(StepFetch, peer, nil)
 	if held == "" {
-		s.run.later(pid, s.cfg.LookEvery)
+		s.run.lookAfter(pid, s.cfg.LookEvery)
 		return nil
 	}
 	_, err = s.actTransfer(ctx, pid, func(t *Transfer, _ *step) error {

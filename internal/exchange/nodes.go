@@ -26,6 +26,7 @@ const (
 	toldReviews     = "reviews"
 	toldTasks       = "tasks"
 	toldTrust       = "trust"
+	toldLook        = "look "
 	toldNodes       = "nodes" // by the store: a node is gone, or a lease free
 )
 
@@ -63,6 +64,7 @@ func (st *step) tell(tx *store.Tx) {
 func (s *Service) told(what string) {
 	negotiation, isNegotiation := strings.CutPrefix(what, toldNegotiation)
 	transfer, isTransfer := strings.CutPrefix(what, toldTransfer)
+	look, isLook := strings.CutPrefix(what, toldLook)
 	switch {
 	case isNegotiation:
 		s.bell.ring(negotiation)
@@ -71,6 +73,8 @@ func (s *Service) told(what string) {
 		s.running(append(s.streamsOf(transfer), transfer))
 		s.deletionsChanged()
 		s.arrivalsChanged()
+	case isLook:
+		s.run.sooner(look)
 	case what == toldReviews:
 		s.reviews.changed("")
 		s.asking.poke()

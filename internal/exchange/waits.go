@@ -185,7 +185,7 @@ func (t *Transfer) waits(now time.Time, l limits) *Waiting {
 	case t.Stalled != nil:
 		w = Waiting{On: "node", Why: "it is not known whether the data may move", Next: "it is tried again by itself; " + t.Stalled.Why, Retry: &t.Stalled.Retry}
 	case t.growing() && t.State == dsp.Started && t.Role == dsp.Consumer:
-		w = Waiting{On: "peer", Why: fmt.Sprintf("the data goes on; increments so far: %d", t.Increments), Next: "the provider is asked for more now and then, and at once on resume; either side completes it"}
+		w = Waiting{On: "peer", Why: fmt.Sprintf("the data goes on; increments so far: %d", t.Increments), Next: "the provider says when there is more, and is asked now and then; either side completes it"}
 	case t.growing() && t.State == dsp.Started:
 		w = Waiting{On: "peer", Why: fmt.Sprintf("the data goes on; increments so far: %d", t.Increments), Next: "the consumer asks for what is added (corridor append); either side completes it"}
 	case t.Role == dsp.Consumer && t.State == dsp.Requested:

@@ -303,7 +303,7 @@ func message[T any, P interface {
 	}
 }
 
-// state calls a use case that only reads.
+// state calls a use case whose message is empty.
 func state[A any](call func(ctx context.Context, c identity.Caller, pid string) (A, error)) func(*request) (any, error) {
 	return func(q *request) (any, error) { return called(call(q.ctx, q.caller, q.PathValue("pid"))) }
 }
