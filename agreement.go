@@ -22,6 +22,9 @@ const (
 	DigestValidation  = "validation"   // a validation of a national signature: SignedValidation.Digest
 	DigestCompact     = "compact"      // the body of the compact that this rests on, or that names the authority of the order
 	DigestOrder       = "order"        // the body of the order of an authority that stops, or lets go on
+
+	DigestProviderAdmission = "provider_admission" // the body of the admission of the agreement's provider by its authority
+	DigestConsumerAdmission = "consumer_admission" // of its consumer
 )
 
 // LogRef names a participant's log: its C2SP origin and the key that signs

@@ -182,6 +182,16 @@ func corpus(t *testing.T) map[string]sample {
 		change(r)
 		all["forged: "+name] = sample{data: r.bytes(t)}
 	}
+	all["good, with the admissions of both parties"] = sample{data: newAdmitted(t).bytes(t)}
+	for name, change := range map[string]func(*admitted){
+		"an admission by the other country's authority": func(a *admitted) { a.by[0] = a.kzBody },
+		"an admission that had ended":                   func(a *admitted) { a.admissions[0].ValidUntil = "2026-11-24T05:00:00Z" },
+		"an admission of another participant":           func(a *admitted) { a.admissions[1].Participant = "did:web:other.example" },
+	} {
+		a := newAdmitted(t)
+		change(a)
+		all["forged: "+name] = sample{data: a.bytes(t)}
+	}
 	s := newScene(t)
 	good := s.bytes(t)
 	all["good, with trust from outside"] = sample{data: good, policy: []byte(s.policy), documents: [][]byte{s.cn.document(), s.kz.document()}}

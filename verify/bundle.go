@@ -75,6 +75,7 @@ func Bundle(data []byte, opts Options) *Report {
 	c.approvals()
 	c.compacts()
 	c.orders()
+	c.admissions()
 	c.validations()
 	c.byLog()
 	c.references()
@@ -105,6 +106,7 @@ type checker struct {
 	shown      []Checkpoint // that logs have signed
 	pacts      []pact
 	rulings    []ruling
+	grants     []grant
 	handed     map[string][]string  // compacts that have an authority from one
 	quoted     map[quote][]*receipt // about the agreement
 	flow       *corridor.Crossing   // what crossing has found

@@ -13,6 +13,7 @@ import (
 // pact is a compact of the bundle as far as it could be read.
 type pact struct {
 	corridor.Compact
+	id     string // of its checks
 	doc    corridor.Sealed
 	digest string
 	binds  error // nil: all members have signed it
@@ -32,7 +33,7 @@ func (c *checker) compacts() {
 }
 
 func (c *checker) compact(id string, doc corridor.Sealed) {
-	p := pact{doc: doc}
+	p := pact{id: id, doc: doc}
 	raw, err := doc.Encode()
 	if err == nil {
 		p.doc, p.Compact, err = corridor.DecodeCompact(raw)
@@ -203,9 +204,6 @@ func (c *checker) compactOpens(id, name string, p pact) {
 	}
 	if p.Liveness == corridor.LivenessCosigned {
 		c.rep.note(id+".liveness", "Data went when the witnesses had cosigned the start: "+name, "it wants that, and proofs show the cosignatures of today: each node has waited for its own", "ask the witnesses for what they had cosigned by then")
-	}
-	if len(p.Credentials) > 0 {
-		c.rep.note(id+".admitted", "Both parties were admitted by their authorities: "+name, "it wants that, and the admissions are not in a bundle: each node has checked them", "ask the authorities, or look into their feeds")
 	}
 }
 

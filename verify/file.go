@@ -16,8 +16,9 @@ const (
 	maxReceipts = 10_000
 	maxParties  = 100
 
-	MaxCompacts = maxParties
-	MaxOrders   = 1_000
+	MaxCompacts   = maxParties
+	MaxOrders     = 1_000
+	MaxAdmissions = maxParties
 
 	maxList   = maxReceipts // parts of one list or object
 	maxValues = 2_000_000   // parts of all of them
@@ -43,7 +44,10 @@ type File struct {
 	// where nothing quotes one.
 	Compacts []corridor.Sealed `json:"compacts,omitempty"`
 	Orders   []corridor.Sealed `json:"orders,omitempty"`
-	Digest   string            `json:"digest"` // of the canonical form without this member
+	// Admissions of the parties that the receipts of the agreement quote, as their
+	// authorities signed them; absent where none is quoted.
+	Admissions []corridor.Sealed `json:"admissions,omitempty"`
+	Digest     string            `json:"digest"` // of the canonical form without this member
 }
 
 // About says where a bundle comes from. Nothing in it is trusted.
@@ -201,12 +205,12 @@ func decodeFile(data []byte) (File, error) {
 	if err := json.Unmarshal(canon, &f); err != nil {
 		return f, corridor.E(corridor.Invalid, "not a bundle: %w", err)
 	}
-	if len(f.Receipts) > maxReceipts || len(f.Keys) > maxParties || len(f.Logs) > maxParties || len(f.Decisions) > maxParties || len(f.Validations) > maxParties || len(f.Compacts) > MaxCompacts || len(f.Orders) > MaxOrders {
-		return File{}, corridor.E(corridor.Limited, "the bundle holds more than %d receipts, %d orders or %d keys, logs, decisions, validations or compacts", maxReceipts, MaxOrders, maxParties)
+	if len(f.Receipts) > maxReceipts || len(f.Keys) > maxParties || len(f.Logs) > maxParties || len(f.Decisions) > maxParties || len(f.Validations) > maxParties || len(f.Compacts) > MaxCompacts || len(f.Orders) > MaxOrders || len(f.Admissions) > MaxAdmissions {
+		return File{}, corridor.E(corridor.Limited, "the bundle holds more than %d receipts, %d orders or %d keys, logs, decisions, validations, compacts or admissions", maxReceipts, MaxOrders, maxParties)
 	}
-	for _, d := range slices.Concat(f.Compacts, f.Orders) {
+	for _, d := range slices.Concat(f.Compacts, f.Orders, f.Admissions) {
 		if len(d.Body) > corridor.MaxDocument {
-			return File{}, corridor.E(corridor.Limited, "the bundle holds a compact or an order of %d bytes, over the limit of %d", len(d.Body), corridor.MaxDocument)
+			return File{}, corridor.E(corridor.Limited, "the bundle holds a compact, an order or an admission of %d bytes, over the limit of %d", len(d.Body), corridor.MaxDocument)
 		}
 	}
 	if !bytes.Equal(canon, data) {

@@ -76,6 +76,10 @@ func (r *Report) expect(id, what string, err error, detail, why, fix string) {
 // reads no further must not take the bundle for more than it is.
 const oneSided = "agreement.one_sided"
 
+// admissionRevoked tells of an order by which a party was no longer admitted;
+// it stands in the summary too.
+const admissionRevoked = "admission[].revoked"
+
 func (r *Report) finish() {
 	failed, notes := r.Failed(), 0
 	for _, c := range r.Checks {
@@ -97,7 +101,7 @@ func (r *Report) finish() {
 		r.Summary = fmt.Sprintf("%d of %d checks failed: %s", len(failed), len(r.Checks), strings.Join(ids, ", "))
 	}
 	for _, c := range r.Checks {
-		if c.ID == oneSided || c.Note && (c.ID == "agreement.provider" || c.ID == "agreement.consumer") {
+		if c.ID == oneSided || c.Note && (c.ID == "agreement.provider" || c.ID == "agreement.consumer" || pattern(c.ID) == admissionRevoked) {
 			r.Summary += "; " + c.Detail
 		}
 	}

@@ -62,6 +62,9 @@ func (s *Service) adopt(ctx context.Context, a Adoption) (Agreement, error) {
 		}
 		return Agreement{}, orElse(s.commit(ctx, st), refused)
 	}
+	if err := s.makes(st, st.agr); err != nil {
+		return Agreement{}, err
+	}
 	n.Agreement, n.Parked, st.agr.State = st.agr.ID, "", AgreementInForce
 	st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptAgreement, Agreement: a.ID, State: string(dsp.Finalized),
 		Digests: st.agr.digests(), Reason: short("brought in by "+a.By, []string{a.Reference})}})

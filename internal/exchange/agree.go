@@ -27,7 +27,11 @@ func (s *Service) agree(ctx context.Context, n *Negotiation, d catalog.Dataset, 
 	if err != nil {
 		return err
 	}
-	if st.agr, err = s.exporting(ctx, n, d, body); err != nil {
+	made, err := s.exporting(ctx, n, d, body)
+	if err != nil {
+		return err
+	}
+	if err := s.makes(st, made); err != nil {
 		return err
 	}
 	if err := s.validateDecision(ctx, n, st); err != nil {
@@ -204,7 +208,9 @@ func (s *Service) AgreementOffered(ctx context.Context, c identity.Caller, pid s
 		if again != nil {
 			return s.refuse(n, again, st)
 		}
-		st.agr = signed
+		if err := s.makes(st, signed); err != nil {
+			return err
+		}
 		st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptAgreement, Agreement: signed.ID, State: string(dsp.Agreed),
 			Digests: signed.digests(), PeerRefs: st.heard}})
 		if n.Parked = s.held(StepVerify, c.Peer, nil); n.Parked != "" {

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"corridor"
+	"corridor/internal/ledger"
 	"corridor/internal/store"
 	"corridor/verify"
 )
@@ -94,7 +96,55 @@ func (a *Agreement) digests() map[string]string {
 	if a.under != "" {
 		out[corridor.DigestCompact] = a.under
 	}
+	for name, d := range a.admitted {
+		out[name] = d.digest
+	}
 	return out
+}
+
+// makes puts into a step an agreement that is made in it, with what its receipt
+// quotes.
+func (s *Service) makes(st *step, a *Agreement) error {
+	st.agr = a
+	if a.under == "" {
+		return nil
+	}
+	signed, err := corridor.DecodeAgreement(a.Signed)
+	if err != nil {
+		return err
+	}
+	if a.admitted, err = s.trust.Load().admittedTo(signed.Body, s.now()); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.admitted)) {
+		st.signed = append(st.signed, a.admitted[name])
+	}
+	return nil
+}
+
+// admittedTo gives the admissions of the parties of an agreement that are in
+// force, by the name of the digest that quotes them. Of one that no key of the
+// agreement's compact has signed, no reader of the proof would know the
+// authority: it is not quoted.
+func (t *trust) admittedTo(a corridor.Agreement, at time.Time) (map[string]document, error) {
+	i := slices.IndexFunc(t.compacts, func(c compact) bool { return c.digest == digestOfCompact(a.Compact) })
+	if i < 0 {
+		return nil, nil
+	}
+	out := map[string]document{}
+	for name, p := range map[string]corridor.Participant{corridor.DigestProviderAdmission: a.Provider, corridor.DigestConsumerAdmission: a.Consumer} {
+		have := t.admitted(p.Jurisdiction, p.DID)
+		m, member := t.compacts[i].Member(p.Jurisdiction)
+		if have.Number == 0 || !member || have.Holds(at) != nil || verify.AuthoritySigned(have.sealed, m, have.Authority, have.Jurisdiction) != nil {
+			continue
+		}
+		raw, err := have.sealed.Encode()
+		if err != nil {
+			return nil, err
+		}
+		out[name] = document{have.sealed.Digest(), raw}
+	}
+	return out, nil
 }
 
 // quoteAuthorities puts into a receipt what it rests on: of a start the
@@ -160,9 +210,9 @@ func (s *Service) documents(ctx context.Context, digests []string) (map[string][
 func (s *Service) shownWith(ctx context.Context, a Agreement, bodies []corridor.Receipt, file verify.File) ([]document, error) {
 	quoted := map[string]corridor.Receipt{}
 	for _, r := range bodies {
-		for _, name := range []string{corridor.DigestCompact, corridor.DigestOrder} {
-			if d := r.Digests[name]; d != "" && r.Agreement == a.ID {
-				quoted[d] = r
+		for _, name := range ledger.QuotedSigned(r) {
+			if r.Agreement == a.ID {
+				quoted[r.Digests[name]] = r
 			}
 		}
 	}
@@ -198,22 +248,38 @@ func (s *Service) shownWith(ctx context.Context, a Agreement, bodies []corridor.
 			take(digest, raw)
 		}
 	}
+	for _, o := range file.Admissions {
+		if digest := o.Digest(); isAdmission(quoted[digest], digest) && known[digest] == nil {
+			raw, err := o.Encode()
+			if err != nil {
+				return nil, fmt.Errorf("what %s shows: %w", quoted[digest].Issuer, err)
+			}
+			take(digest, raw) // checked below, with those that are known
+		}
+	}
 	for _, digest := range slices.Sorted(maps.Keys(quoted)) {
 		if known[digest] == nil {
 			return nil, &corridor.Error{Kind: corridor.Conflict, Msg: fmt.Sprintf("a receipt %s of %s quotes what an authority has signed and does not show it", quoted[digest].Type, quoted[digest].Issuer), Why: "digest " + digest,
 				Fix: "the peer shows it with its receipts"}
 		}
 	}
-	return out, s.fits(ctx, a, quoted, known)
+	return out, s.fits(ctx, a, bodies, quoted, known)
 }
 
 // fits refuses receipts by whose quotations the proof of an agreement would not
 // hold: of a compact that has another authority where one is known, and of more
 // than half of what a bundle takes. The other half is for what this node quotes.
-func (s *Service) fits(ctx context.Context, a Agreement, quoted map[string]corridor.Receipt, known map[string][]byte) error {
+func (s *Service) fits(ctx context.Context, a Agreement, bodies []corridor.Receipt, quoted map[string]corridor.Receipt, known map[string][]byte) error {
 	signed, err := corridor.DecodeAgreement(a.Signed)
 	if err != nil {
 		return err
+	}
+	for _, r := range bodies {
+		if r.Type == corridor.ReceiptAgreement && r.Agreement == a.ID {
+			if err := admissionsFit(signed.Body, r, known); err != nil {
+				return fmt.Errorf("what %s shows: %w", a.Peer, err)
+			}
+		}
 	}
 	t := s.trust.Load()
 	ours, have := t.digests(), make([]corridor.Compact, 0, len(t.compacts)+1)
@@ -323,7 +389,7 @@ func handsOn(have []corridor.Compact, doc corridor.Sealed, c corridor.Compact, n
 // roomFor counts what the receipts of a peer quote of authorities that this
 // node does not quote itself, with those that are kept.
 func roomFor(a Agreement, theirs map[string]corridor.Receipt, kept []corridor.Receipt, ours map[string]bool) error {
-	compacts, orders := map[string]bool{}, map[string]bool{}
+	compacts, orders, admissions := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, r := range slices.AppendSeq(slices.Clone(kept), maps.Values(theirs)) {
 		if d := r.Digests[corridor.DigestCompact]; d != "" && !ours[d] {
 			compacts[d] = true
@@ -331,6 +397,14 @@ func roomFor(a Agreement, theirs map[string]corridor.Receipt, kept []corridor.Re
 		if d := r.Digests[corridor.DigestOrder]; d != "" && !ours[d] {
 			orders[d] = true
 		}
+		for _, name := range []string{corridor.DigestProviderAdmission, corridor.DigestConsumerAdmission} {
+			if d := r.Digests[name]; d != "" && r.Type == corridor.ReceiptAgreement {
+				admissions[d] = true
+			}
+		}
+	}
+	if len(admissions) > verify.MaxAdmissions/2 {
+		return corridor.E(corridor.Limited, "the receipts of %s quote %d admissions, and half of the %d that a proof holds are for what this side quotes", a.Peer, len(admissions), verify.MaxAdmissions)
 	}
 	if len(compacts) > verify.MaxCompacts/2 || len(orders) > verify.MaxOrders/2 {
 		return &corridor.Error{Kind: corridor.Limited, Msg: fmt.Sprintf("the receipts of %s quote %d compacts and %d orders that are not known here", a.Peer, len(compacts), len(orders)),
@@ -353,4 +427,44 @@ func orderUnder(o corridor.Sealed, compact []byte) ([]byte, error) {
 		_, _, err = verify.Order(raw, c.Members)
 	}
 	return raw, err
+}
+
+// isAdmission says whether a receipt of an agreement quotes a digest as that of
+// the admission of a party.
+func isAdmission(r corridor.Receipt, digest string) bool {
+	return digest != "" && (r.Digests[corridor.DigestProviderAdmission] == digest || r.Digests[corridor.DigestConsumerAdmission] == digest)
+}
+
+// admissionsFit refuses a receipt of an agreement that quotes an admission which
+// is not of the party, was not in force, or has a key of another compact.
+func admissionsFit(a corridor.Agreement, r corridor.Receipt, known map[string][]byte) error {
+	at, err := time.Parse(time.RFC3339, r.Time)
+	if err != nil {
+		return corridor.E(corridor.Invalid, "%q is not a time: %w", clip(r.Time), err)
+	}
+	for name, p := range map[string]corridor.Participant{corridor.DigestProviderAdmission: a.Provider, corridor.DigestConsumerAdmission: a.Consumer} {
+		digest := r.Digests[name]
+		if digest == "" {
+			continue
+		}
+		compact := known[digestOfCompact(a.Compact)]
+		if compact == nil {
+			return corridor.E(corridor.Unauthenticated, "an admission is quoted without the compact of the agreement, which names its authority")
+		}
+		_, c, err := corridor.DecodeCompact(compact)
+		if err != nil {
+			return err
+		}
+		_, admitted, err := verify.Admission(known[digest], c.Members)
+		if err != nil {
+			return err
+		}
+		if admitted.Participant != p.DID || admitted.Jurisdiction != p.Jurisdiction {
+			return corridor.E(corridor.Forbidden, "the admission of %s to %s is quoted for %s of %s", clip(admitted.Participant), admitted.Jurisdiction, p.DID, p.Jurisdiction)
+		}
+		if err := admitted.Holds(at); err != nil {
+			return err
+		}
+	}
+	return nil
 }

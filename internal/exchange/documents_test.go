@@ -161,6 +161,93 @@ func TestAnOrderOfAnotherAuthorityOfTheCountrySpoilsNoProof(t *testing.T) {
 	}
 }
 
+// admittedPair is two nodes whose compact wants an admission of each party.
+func admittedPair(t *testing.T, prepare ...func(cn, kz *node)) (cn, kz *node, cnBody, kzBody *body) {
+	t.Helper()
+	cn, kz = pair(t, prepare...)
+	cnBody, kzBody = authority(t, "CN", "SM2").serve(), authority(t, "KZ", "GOST-2012-256").serve()
+	cnBody.admit(cn.who.DID, time.Now().Add(time.Hour))
+	kzBody.admit(kz.who.DID, time.Now().Add(time.Hour))
+	compact := treaty(t, func(c *corridor.Compact) { c.Credentials = []string{corridor.TypeAdmission} }, cnBody, kzBody)
+	for _, n := range []*node{cn, kz} {
+		n.adopt(compact)
+	}
+	for _, b := range []*body{cnBody, kzBody} {
+		raw := b.feed(time.Now(), time.Hour, 60)
+		b.publish(raw)
+		cn.take(raw)
+		kz.take(raw)
+	}
+	cn.publish(exchange.Publication{ID: "shipments", Facts: plainFacts()})
+	return cn, kz, cnBody, kzBody
+}
+
+// TestTheProofOfAnAgreementShowsTheAdmissionsOfItsParties: also when the feed
+// names others since then, and after a revocation, which is told.
+func TestTheProofOfAnAgreementShowsTheAdmissionsOfItsParties(t *testing.T) {
+	cn, kz, cnBody, _ := admittedPair(t)
+	agreement := kz.until(kz.ask(cn, "shipments", "research"), ended).Agreement
+	cn.untilAgreement(agreement, exchange.AgreementInForce)
+	shown := []string{"admission[0].signature", "admission[0].party", "admission[0].in_force", "admission[1].signature", "admission[1].party", "admission[1].in_force", "admission.here", "compact[0].admitted"}
+	cnBody.admit(cn.who.DID, time.Now().Add(2*time.Hour)) // a new one
+	raw := cnBody.feed(time.Now(), time.Hour, 60)
+	cnBody.publish(raw)
+	cn.take(raw)
+	for _, n := range []*node{cn, kz} {
+		if f, _ := n.proof(agreement, shown...); len(f.Admissions) != 2 {
+			t.Errorf("%s: %d admissions", n.name, len(f.Admissions))
+		}
+	}
+	cn.take(cnBody.order(corridor.Order{Act: corridor.OrderRevoke, Target: corridor.Target{Participant: cn.who.DID}}))
+	cn.untilAgreement(agreement, exchange.AgreementSuspended)
+	for _, n := range []*node{cn, kz} {
+		if _, rep := n.proof(agreement, shown...); !strings.Contains(rep.Summary, "revoked the admission of "+cn.who.DID) {
+			t.Errorf("%s: %s", n.name, rep.Summary)
+		}
+	}
+}
+
+// A peer whose receipt quotes an admission that it does not show, or that does
+// not bear it out: the receipt is not kept.
+func TestAReceiptThatQuotesAnAdmissionInVainSpoilsNoProof(t *testing.T) {
+	shown := &retold{}
+	cn, kz, cnBody, _ := admittedPair(t, func(_, kz *node) {
+		kz.via = func(next http.RoundTripper) http.RoundTripper { shown.RoundTripper = next; return shown }
+	})
+	hide := func(f *verify.File) { f.Admissions = nil }
+	shown.change.Store(&hide)
+	cnBody.admit(cn.who.DID, time.Now().Add(2*time.Hour)) // that the consumer does not hear of
+	raw := cnBody.feed(time.Now(), time.Hour, 60)
+	cn.take(raw)
+	agreement := kz.until(kz.ask(cn, "shipments", "research"), ended).Agreement
+	cn.untilAgreement(agreement, exchange.AgreementInForce)
+	for name, change := range map[string]func(*verify.File){
+		"not shown":           func(f *verify.File) { f.Admissions = nil },
+		"not signed":          func(f *verify.File) { f.Admissions = forged(f.Admissions) },
+		"another one instead": func(f *verify.File) { f.Admissions = []corridor.Sealed{cnBody.admits[0]} },
+	} {
+		shown.change.Store(&change)
+		f, _ := kz.proof(agreement, "admission[0].signature", "admission[1].signature")
+		if len(f.Admissions) != 2 || shown.told.Swap(0) == 0 || slices.ContainsFunc(f.Admissions, func(d corridor.Sealed) bool { return d.Digest() == cnBody.admits[1].Digest() }) {
+			t.Errorf("%s: %d admissions", name, len(f.Admissions))
+		}
+	}
+	shown.change.Store(nil)
+	if f, _ := kz.proof(agreement, "admission.here", "compact[0].admitted"); len(f.Admissions) != 3 {
+		t.Errorf("shown as it is, it is not in the bundle: %d", len(f.Admissions))
+	}
+}
+
+// forged gives the documents with signatures that are nobody's.
+func forged(docs []corridor.Sealed) (out []corridor.Sealed) {
+	for _, d := range docs {
+		d.Signatures = slices.Clone(d.Signatures)
+		d.Signatures[0].Value = strings.Repeat("A", 86)
+		out = append(out, d)
+	}
+	return out
+}
+
 // retold changes what a peer shows of its receipts.
 type retold struct {
 	http.RoundTripper

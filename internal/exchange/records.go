@@ -209,6 +209,7 @@ type Agreement struct {
 	evidence []corridor.Evidence // that the body names, if made is true
 	made     bool                // here, since the start: evidence is known
 	under    string              // digest of the compact that the body names, if made here since the start
+	admitted map[string]document // the parties' admissions that its receipt quotes, by the name of the digest
 	stop     *behind             // the order for which it is suspended
 }
 

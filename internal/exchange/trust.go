@@ -47,7 +47,12 @@ func signedOrder(s corridor.Sealed, o corridor.Order, doc []byte) order {
 type feed struct {
 	corridor.Feed
 	digest     string
-	admissions map[string]corridor.Admission // the latest, by participant
+	admissions map[string]admission // the latest, by participant
+}
+
+type admission struct {
+	corridor.Admission
+	sealed corridor.Sealed
 }
 
 // empty says that the law alone decides.
@@ -101,14 +106,14 @@ func (t *trust) approvers(at time.Time) (list []corridor.Authority) {
 }
 
 // admitted gives the latest admission of a participant by the authority of a
-// jurisdiction; the zero Admission if there is none.
-func (t *trust) admitted(jurisdiction, participant string) corridor.Admission {
+// jurisdiction; the zero admission if there is none.
+func (t *trust) admitted(jurisdiction, participant string) admission {
 	for id, m := range t.members {
 		if m.Jurisdiction == jurisdiction {
 			return t.feeds[id].admissions[participant]
 		}
 	}
-	return corridor.Admission{}
+	return admission{}
 }
 
 // Passage is what a flow rests on that may cross.

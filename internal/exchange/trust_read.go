@@ -96,7 +96,7 @@ func each(ctx context.Context, tx *store.Tx, query string, do func(doc string) e
 // openFeed reads a feed that was checked before.
 func openFeed(doc []byte) (feed, error) {
 	s, f, err := corridor.DecodeFeed(doc)
-	out := feed{f, s.Digest(), map[string]corridor.Admission{}}
+	out := feed{f, s.Digest(), map[string]admission{}}
 	for _, sealed := range f.Admissions {
 		raw, err := sealed.Encode()
 		if err != nil {
@@ -106,7 +106,7 @@ func openFeed(doc []byte) (feed, error) {
 		if err != nil {
 			return out, err
 		}
-		out.admissions[a.Participant] = a // by number: the latest stays
+		out.admissions[a.Participant] = admission{a, sealed} // by number: the latest stays
 	}
 	out.Orders, out.Feed.Admissions = nil, nil // kept elsewhere
 	return out, err

@@ -212,7 +212,9 @@ func (l *Log) Export(ctx context.Context, q ExportRequest) ([]byte, error) {
 // quoted puts into a bundle what its agreement and the receipts about that
 // quote of authorities.
 func (q ExportRequest) quoted(ctx context.Context, f *verify.File) (err error) {
-	compacts, orders := map[string]bool{}, map[string]bool{}
+	compacts, orders, admissions := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	into := map[string]map[string]bool{corridor.DigestCompact: compacts, corridor.DigestOrder: orders,
+		corridor.DigestProviderAdmission: admissions, corridor.DigestConsumerAdmission: admissions}
 	if c := q.Agreement.Body.Compact; c != nil {
 		compacts[c.Digest] = true
 	}
@@ -224,17 +226,32 @@ func (q ExportRequest) quoted(ctx context.Context, f *verify.File) (err error) {
 		if leaf.Receipt.Agreement != q.Agreement.Body.ID {
 			continue
 		}
-		if d := leaf.Receipt.Digests[corridor.DigestCompact]; d != "" {
-			compacts[d] = true
-		}
-		if d := leaf.Receipt.Digests[corridor.DigestOrder]; d != "" {
-			orders[d] = true
+		for _, name := range QuotedSigned(leaf.Receipt) {
+			into[name][leaf.Receipt.Digests[name]] = true
 		}
 	}
 	if f.Compacts, err = q.sealed(ctx, compacts); err == nil {
 		f.Orders, err = q.sealed(ctx, orders)
 	}
+	if err == nil {
+		f.Admissions, err = q.sealed(ctx, admissions)
+	}
 	return err
+}
+
+// QuotedSigned names the digests of a receipt that are of what authorities have
+// signed. Admissions are quoted by the receipt of an agreement alone.
+func QuotedSigned(r corridor.Receipt) (names []string) {
+	known := []string{corridor.DigestCompact, corridor.DigestOrder}
+	if r.Type == corridor.ReceiptAgreement {
+		known = append(known, corridor.DigestProviderAdmission, corridor.DigestConsumerAdmission)
+	}
+	for _, name := range known {
+		if r.Digests[name] != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (q ExportRequest) sealed(ctx context.Context, quoted map[string]bool) (list []corridor.Sealed, err error) {
