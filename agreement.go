@@ -24,6 +24,7 @@ const (
 	DigestOrder       = "order"        // the body of the order of an authority that stops, or lets go on
 
 	DigestProviderAdmission = "provider_admission" // the body of the admission of the agreement's provider by its authority
+	DigestWitnessed         = "witnessed"          // of a release: the text of the proof that the start was cosigned by enough witnesses
 	DigestConsumerAdmission = "consumer_admission" // of its consumer
 )
 

@@ -192,6 +192,15 @@ func corpus(t *testing.T) map[string]sample {
 		change(a)
 		all["forged: "+name] = sample{data: a.bytes(t)}
 	}
+	all["good, with data that waited for the witnesses"] = sample{data: newAwaited(t).bytes(t)}
+	for name, change := range map[string]func(*awaited){
+		"a release before enough witnesses had cosigned": func(a *awaited) { a.by = a.by[:2] },
+		"a release that quotes a tree of later":          func(a *awaited) { a.late = true },
+	} {
+		a := newAwaited(t)
+		change(a)
+		all["forged: "+name] = sample{data: a.bytes(t)}
+	}
 	s := newScene(t)
 	good := s.bytes(t)
 	all["good, with trust from outside"] = sample{data: good, policy: []byte(s.policy), documents: [][]byte{s.cn.document(), s.kz.document()}}

@@ -62,7 +62,7 @@ func Anchors(policy []byte, documents ...[]byte) (Options, error) {
 // report says what was asked, what was found, why it matters and what would
 // mend it; docs/bundle-format.md lists them.
 func Bundle(data []byte, opts Options) *Report {
-	c := &checker{opts: opts, keys: map[string]Key{}, validators: map[string][]Key{}, logs: map[string]logKey{}, opened: map[string]*opened{}, handed: map[string][]string{}}
+	c := &checker{opts: opts, keys: map[string]Key{}, validators: map[string][]Key{}, logs: map[string]logKey{}, opened: map[string]*opened{}, handed: map[string][]string{}, awaited: map[*receipt]bool{}}
 	if !c.form(data) { // nothing was read that could be checked
 		c.rep.finish()
 		return &c.rep
@@ -73,6 +73,7 @@ func Bundle(data []byte, opts Options) *Report {
 	c.agreement()
 	c.decisions()
 	c.approvals()
+	c.witnesses()
 	c.compacts()
 	c.orders()
 	c.admissions()
@@ -107,9 +108,11 @@ type checker struct {
 	pacts      []pact
 	rulings    []ruling
 	grants     []grant
-	handed     map[string][]string  // compacts that have an authority from one
-	quoted     map[quote][]*receipt // about the agreement
-	flow       *corridor.Crossing   // what crossing has found
+	awaited    map[*receipt]bool     // releases that show what witnesses had cosigned
+	begun      map[string][]*receipt // starts of transfers, by log and transfer
+	handed     map[string][]string   // compacts that have an authority from one
+	quoted     map[quote][]*receipt  // about the agreement
+	flow       *corridor.Crossing    // what crossing has found
 }
 
 type logKey struct {

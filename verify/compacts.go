@@ -191,6 +191,9 @@ func (c *checker) compactOpens(id, name string, p pact) {
 		c.rep.note(id+".classes", "The classes of the data are those that it opens: "+name, "what classes of data there are is not shown here; the parties signed that they are covered", "ask for a bundle that opens the facts")
 	}
 	c.rep.expect(id+".in_force", "It was in force: "+name, c.inForce(p, done), clip(p.ValidFrom+" to "+p.ValidUntil), "what was done before or after it rests on nothing", "")
+	if p.Liveness == corridor.LivenessCosigned {
+		c.waited(id+".liveness", name, p)
+	}
 	if !first {
 		return
 	}
@@ -201,9 +204,6 @@ func (c *checker) compactOpens(id, name string, p pact) {
 			err = mismatch("it wants the witness policy %s, the agreement names %q", p.Witnesses, clip(c.agreed.Body.Witnesses))
 		}
 		c.rep.expect(id+".witnesses", "The witnesses are those that it wants: "+name, err, p.Witnesses, "the members agreed on who watches the logs", "")
-	}
-	if p.Liveness == corridor.LivenessCosigned {
-		c.rep.note(id+".liveness", "Data went when the witnesses had cosigned the start: "+name, "it wants that, and proofs show the cosignatures of today: each node has waited for its own", "ask the witnesses for what they had cosigned by then")
 	}
 }
 

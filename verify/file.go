@@ -47,7 +47,10 @@ type File struct {
 	// Admissions of the parties that the receipts of the agreement quote, as their
 	// authorities signed them; absent where none is quoted.
 	Admissions []corridor.Sealed `json:"admissions,omitempty"`
-	Digest     string            `json:"digest"` // of the canonical form without this member
+	// Witnessed is the proofs (tlog-proof texts) that releases quote: what
+	// witnesses had cosigned before data went; absent where none is quoted.
+	Witnessed []string `json:"witnessed,omitempty"`
+	Digest    string   `json:"digest"` // of the canonical form without this member
 }
 
 // About says where a bundle comes from. Nothing in it is trusted.
@@ -207,6 +210,9 @@ func decodeFile(data []byte) (File, error) {
 	}
 	if len(f.Receipts) > maxReceipts || len(f.Keys) > maxParties || len(f.Logs) > maxParties || len(f.Decisions) > maxParties || len(f.Validations) > maxParties || len(f.Compacts) > MaxCompacts || len(f.Orders) > MaxOrders || len(f.Admissions) > MaxAdmissions {
 		return File{}, corridor.E(corridor.Limited, "the bundle holds more than %d receipts, %d orders or %d keys, logs, decisions, validations, compacts or admissions", maxReceipts, MaxOrders, maxParties)
+	}
+	if len(f.Witnessed) > maxReceipts || overlong(f.Witnessed) {
+		return File{}, corridor.E(corridor.Limited, "the bundle holds more than %d proofs of what witnesses had cosigned, or one of more than %d bytes", maxReceipts, MaxProof)
 	}
 	for _, d := range slices.Concat(f.Compacts, f.Orders, f.Admissions) {
 		if len(d.Body) > corridor.MaxDocument {

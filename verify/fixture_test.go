@@ -150,6 +150,11 @@ func (p *party) log(t testing.TB, r corridor.Receipt) corridor.ReceiptRef {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p.logEntry(t, entry)
+}
+
+func (p *party) logEntry(t testing.TB, entry []byte) corridor.ReceiptRef {
+	t.Helper()
 	n := int64(len(p.entries))
 	hs, err := tlog.StoredHashes(n, entry, p)
 	if err != nil {
@@ -313,9 +318,10 @@ type story struct {
 	released, received, acknowledged corridor.Receipt
 	requote                          func(corridor.ReceiptRef) corridor.ReceiptRef // what received quotes
 	witnesses                        []string
-	missing                          *corridor.Receipt  // that the arrival was not confirmed; nil: it was
-	approved                         corridor.Receipt   // by cn; without a type there is none
-	between                          []corridor.Receipt // by cn, after the agreement and before the release
+	missing                          *corridor.Receipt               // that the arrival was not confirmed; nil: it was
+	approved                         corridor.Receipt                // by cn; without a type there is none
+	between                          []corridor.Receipt              // by cn, after the agreement and before the release
+	letting                          func(release *corridor.Receipt) // before the release is written
 }
 
 // build writes both logs and the file.
@@ -359,6 +365,9 @@ func (s *scene) build(t testing.TB, change func(*story)) {
 	for _, r := range st.between {
 		r.Agreement = id
 		s.cn.log(t, r)
+	}
+	if st.letting != nil {
+		st.letting(&st.released)
 	}
 	rel := s.cn.log(t, st.released)
 	if m := st.missing; m != nil {

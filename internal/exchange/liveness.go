@@ -10,6 +10,8 @@ import (
 	"corridor"
 	"corridor/internal/catalog"
 	"corridor/internal/dsp"
+	"corridor/internal/ledger"
+	"corridor/verify"
 )
 
 // A corridor says what this node's log must have of a transfer before data is
@@ -27,10 +29,51 @@ const maxUnwitnessed = 4096
 // errUnwitnessed says that witnesses have not answered yet.
 var errUnwitnessed = errors.New("")
 
-// unwitnessed is what waits for witnesses here, by transfer.
+// unwitnessed is what waits for witnesses here, and what has waited, by
+// transfer.
 type unwitnessed struct {
-	mu   sync.Mutex
-	list map[string]unseen
+	mu     sync.Mutex
+	list   map[string]unseen
+	proofs map[string]proved
+}
+
+// proved is a proof that the start of a transfer was cosigned before its data
+// went. The receipt of the release quotes it.
+type proved struct {
+	document
+	index int64 // of the start
+}
+
+// keep keeps the first proof of the newest start.
+func (u *unwitnessed) keep(pid string, p proved) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.proofs == nil {
+		u.proofs = map[string]proved{}
+	}
+	if have, known := u.proofs[pid]; known && have.index >= p.index {
+		return
+	}
+	for other := range u.proofs {
+		if len(u.proofs) < maxUnwitnessed {
+			break
+		}
+		delete(u.proofs, other) // its release will not show that it waited
+	}
+	u.proofs[pid] = p
+}
+
+func (u *unwitnessed) proof(pid string) (p proved, known bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	p, known = u.proofs[pid]
+	return p, known
+}
+
+func (u *unwitnessed) released(pid string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.proofs, pid)
 }
 
 type unseen struct {
@@ -108,13 +151,66 @@ func (s *Service) witnessed(ctx context.Context, t *Transfer, d catalog.Dataset)
 	err = s.cfg.Ledger.WaitCosigned(wait, index)
 	if err == nil {
 		s.unseen.done(t.PID)
-		return nil
+		return s.prove(ctx, t, index)
 	}
 	if corridor.KindOf(err) != corridor.Unavailable {
 		return err
 	}
 	return &corridor.Error{Kind: corridor.Unavailable, Where: fmt.Sprintf("entry %d of %s", index, s.cfg.Ledger.Origin()), Msg: "the receipts of this transfer are not cosigned by enough witnesses yet", Why: who,
 		Fix: "come again: it goes on when they have answered", Err: errUnwitnessed}
+}
+
+// prove keeps, until the release, what the witnesses have cosigned by now.
+func (s *Service) prove(ctx context.Context, t *Transfer, index int64) error {
+	if t.Released != nil {
+		return nil
+	}
+	entry, err := s.cfg.Ledger.Receipt(ctx, index)
+	if err != nil {
+		return err
+	}
+	leaf, err := corridor.DecodeReceipt(entry)
+	if err != nil || leaf.Receipt.Type != corridor.ReceiptTransferStarted {
+		return err
+	}
+	text, err := s.cfg.Ledger.Proof(ctx, index)
+	if err == nil {
+		s.unseen.keep(t.PID, proved{document{corridor.Digest(text), text}, index})
+	}
+	return err
+}
+
+// quoteWitnesses puts into the receipt of a release what the witnesses had
+// cosigned before, where that was waited for.
+func (s *Service) quoteWitnesses(st *step, pid string, digests map[string]string) map[string]string {
+	p, waited := s.unseen.proof(pid)
+	if waited {
+		digests[corridor.DigestWitnessed] = p.digest
+		st.signed = append(st.signed, p.document)
+	}
+	st.after = append(st.after, func() { s.unseen.released(pid) })
+	return digests
+}
+
+// witnessedShown gives the proofs that a peer's releases quote and that it
+// shows, checked. What does not hold is left out: the release then shows nothing.
+func (s *Service) witnessedShown(list []ledger.PeerReceipt, bodies []corridor.Receipt, file verify.File) (out []document) {
+	shown := map[string]string{}
+	for _, text := range file.Witnessed {
+		shown[corridor.Digest([]byte(text))] = text
+	}
+	for i, r := range bodies {
+		text := shown[r.Digests[corridor.DigestWitnessed]]
+		if text == "" || r.Type != corridor.ReceiptTransferReleased {
+			continue
+		}
+		if err := s.cfg.Ledger.CheckWitnessed([]byte(text), list[i], list); err != nil {
+			s.log.Warn("what a peer shows of its witnesses does not hold", "peer", r.Issuer, "entry", list[i].Index, "error", err)
+			continue
+		}
+		out = append(out, document{r.Digests[corridor.DigestWitnessed], []byte(text)})
+	}
+	return out
 }
 
 // showUnseen says of a transfer that waits for witnesses that it does.

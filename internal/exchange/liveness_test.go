@@ -21,6 +21,7 @@ import (
 	"corridor/internal/identity"
 	"corridor/internal/ledger"
 	"corridor/internal/store"
+	"corridor/verify"
 )
 
 // watched makes a witness of the logs of nodes that have not started, and
@@ -95,10 +96,34 @@ func TestDataWaitsForTheWitnessesWhereTheCorridorWantsThem(t *testing.T) {
 			if tr = kz.untilTransfer(tr.PID, over); tr.State != dsp.Completed {
 				t.Fatalf("%s %v %+v", tr.State, tr.Reason, tr.Waiting)
 			}
+			gate.Store(true)
+			for _, n := range []*node{cn, kz} {
+				n.showsThatItWaited(agreement, c.want != "", c.compact == corridor.LivenessCosigned)
+			}
 			if s := must[exchange.Status](t)(cn.x.Status(ctx)); slices.ContainsFunc(s.Waiting, func(p exchange.Pending) bool { return strings.Contains(p.Why, "cosigned") }) {
 				t.Errorf("it is done and waits: %+v", s.Waiting)
 			}
 		})
+	}
+}
+
+// showsThatItWaited: the proof holds what the witnesses had cosigned before the
+// release, where that was waited for, also on the side that took the data.
+func (n *node) showsThatItWaited(agreement string, waited, byCompact bool) {
+	n.t.Helper()
+	for ctx := within(n.t, 20*time.Second); ; time.Sleep(20 * time.Millisecond) { // until the witness has seen the last receipts too
+		if _, err := n.x.Bundle(ctx, agreement); err == nil {
+			break
+		} else if !strings.Contains(err.Error(), "cosigned") {
+			n.t.Fatal(err)
+		}
+	}
+	f, rep := n.proof(agreement)
+	says := func(suffix string) bool {
+		return slices.ContainsFunc(rep.Checks, func(c verify.Check) bool { return strings.HasSuffix(c.ID, suffix) && c.OK && !c.Note })
+	}
+	if len(f.Witnessed) == 1 != waited || says("].witnessed") != waited || says("].liveness") != byCompact {
+		n.t.Errorf("%s: %d proofs, waited %v, by the compact %v: %s %+v", n.name, len(f.Witnessed), says("].witnessed"), says("].liveness"), rep.Summary, rep.Checks)
 	}
 }
 

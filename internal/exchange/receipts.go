@@ -252,7 +252,7 @@ func (s *Service) peerReceipts(ctx context.Context, a Agreement, path string) (*
 		return nil, nil, err
 	}
 	documents, err := s.shownWith(ctx, a, bodies, file)
-	return &step{peers: list, signed: documents}, bodies, err
+	return &step{peers: list, signed: append(documents, s.witnessedShown(list, bodies, file)...)}, bodies, err
 }
 
 // gather fetches the peer's receipts and keeps them.

@@ -220,7 +220,7 @@ func (s *Service) Finished(ctx context.Context, transfer string, r plane.Result)
 		st.ofWhole(r)
 		s.awaitArrival(t)
 		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferReleased, State: string(dsp.Started),
-			Digests: map[string]string{"content": r.SHA256, "agreement": a.Digest}}, note: func(ref corridor.ReceiptRef) { t.Released = &ref }}}
+			Digests: s.quoteWitnesses(st, t.PID, map[string]string{"content": r.SHA256, "agreement": a.Digest})}, note: func(ref corridor.ReceiptRef) { t.Released = &ref }}}
 		return nil
 	})
 	return err

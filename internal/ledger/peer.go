@@ -126,6 +126,26 @@ func (l *Log) satisfies(proof []byte, by corridor.LogRef) bool {
 	return err == nil && l.policy.Satisfied(l.policy.Cosigners(signed.Sigs))
 }
 
+// CheckWitnessed checks what a peer shows of its witnesses with a release: a
+// proof of the start, which is among its other receipts. The policy is that of
+// this node.
+func (l *Log) CheckWitnessed(proof []byte, release PeerReceipt, list []PeerReceipt) error {
+	p, err := verify.ParseProof(proof)
+	if err != nil {
+		return err
+	}
+	v, err := verify.LogVerifier(release.Log.VKey)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(list, func(r PeerReceipt) bool { return r.Index == p.Index })
+	if i < 0 {
+		return corridor.E(corridor.Unauthenticated, "entry %d, of which the proof is, is not shown", p.Index)
+	}
+	_, _, err = verify.Witnessed(proof, v, l.policy, verify.Placed{Index: p.Index, Entry: list[i].Entry}, verify.Placed{Index: release.Index, Entry: release.Entry})
+	return err
+}
+
 // ExportRequest says what a bundle is about. The caller supplies what the log
 // does not hold: the agreement, further decisions and the DID documents.
 type ExportRequest struct {
@@ -212,7 +232,7 @@ func (l *Log) Export(ctx context.Context, q ExportRequest) ([]byte, error) {
 // quoted puts into a bundle what its agreement and the receipts about that
 // quote of authorities.
 func (q ExportRequest) quoted(ctx context.Context, f *verify.File) (err error) {
-	compacts, orders, admissions := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	compacts, orders, admissions, witnessed := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	into := map[string]map[string]bool{corridor.DigestCompact: compacts, corridor.DigestOrder: orders,
 		corridor.DigestProviderAdmission: admissions, corridor.DigestConsumerAdmission: admissions}
 	if c := q.Agreement.Body.Compact; c != nil {
@@ -229,6 +249,9 @@ func (q ExportRequest) quoted(ctx context.Context, f *verify.File) (err error) {
 		for _, name := range QuotedSigned(leaf.Receipt) {
 			into[name][leaf.Receipt.Digests[name]] = true
 		}
+		if d := leaf.Receipt.Digests[corridor.DigestWitnessed]; d != "" && leaf.Receipt.Type == corridor.ReceiptTransferReleased {
+			witnessed[d] = true
+		}
 	}
 	if f.Compacts, err = q.sealed(ctx, compacts); err == nil {
 		f.Orders, err = q.sealed(ctx, orders)
@@ -236,7 +259,22 @@ func (q ExportRequest) quoted(ctx context.Context, f *verify.File) (err error) {
 	if err == nil {
 		f.Admissions, err = q.sealed(ctx, admissions)
 	}
+	if err == nil {
+		f.Witnessed, err = q.texts(ctx, witnessed)
+	}
 	return err
+}
+
+// texts gives the proofs that releases quote, as far as they are known.
+func (q ExportRequest) texts(ctx context.Context, quoted map[string]bool) (list []string, err error) {
+	digests := sortedKeys(quoted)
+	docs, err := q.Signed(ctx, digests)
+	for _, digest := range digests {
+		if docs[digest] != nil {
+			list = append(list, string(docs[digest]))
+		}
+	}
+	return list, err
 }
 
 // QuotedSigned names the digests of a receipt that are of what authorities have
