@@ -38,9 +38,16 @@ var crawlSchema string
 //go:embed crawl_postgres.sql
 var crawlPostgres string
 
+//go:embed languages.sql
+var languagesSchema string
+
+//go:embed languages_postgres.sql
+var languagesPostgres string
+
 // Migrations lists the tables of this room. Upgrade goes with version 2.
 var Migrations = []store.Migration{{Room: "catalog", Version: 1, SQL: schema, Postgres: schemaPostgres},
-	{Room: "catalog", Version: 2, SQL: schema2, Postgres: schema2Postgres}, {Room: "catalog", Version: 3, SQL: crawlSchema, Postgres: crawlPostgres}}
+	{Room: "catalog", Version: 2, SQL: schema2, Postgres: schema2Postgres}, {Room: "catalog", Version: 3, SQL: crawlSchema, Postgres: crawlPostgres},
+	{Room: "catalog", Version: 4, SQL: languagesSchema, Postgres: languagesPostgres}}
 
 // The distributions of every dataset: a consumer fetches over HTTP, or the
 // provider pushes to an HTTP address of the consumer's.

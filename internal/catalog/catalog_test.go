@@ -284,6 +284,65 @@ func TestDatasetsOfTheFirstSchemaMove(t *testing.T) {
 	}
 }
 
+// A dataset that was stored when a variant of a language did not yet stand for
+// the language is found by it, and leaves no term behind when it goes.
+func TestStoredDatasetsAreFoundByTheLanguageOfTheirVariants(t *testing.T) {
+	t.Parallel()
+	ctx, path := context.Background(), storetest.Place(t)
+	db, err := store.Open(ctx, path, Migrations[:3]...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ports := dataset("ports")
+	ports.Metadata = &Metadata{Languages: []string{"zh-Hans", "zh-Hant", "ru"}}
+	err = db.Write(ctx, func(tx *store.Tx) error {
+		if err := Put(ctx, tx, ports, dataset("flights")); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `UPDATE datasets SET terms = replace(terms, ?, ?)`, "\nlanguage:zh\n", "\n"); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `DELETE FROM dataset_terms WHERE term = 'language:zh'`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chinese, err := NewFilter(map[string]string{"language": "zh"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before := read(t, db, chinese, Place{}, 10); len(before.Rows) != 0 {
+		t.Fatalf("the store of before finds %v", ids(before))
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if db, err = store.Open(ctx, path, Migrations...); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	for _, tag := range []string{"zh", "zh-Hans", "zh-Hant", "ru"} {
+		f, err := NewFilter(map[string]string{"language": tag})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(ids(read(t, db, f, Place{}, 10)), " "); got != "ports" {
+			t.Errorf("%s finds %q", tag, got)
+		}
+	}
+	var left int
+	err = db.Write(ctx, func(tx *store.Tx) error {
+		if err := Withdraw(ctx, tx, "ports"); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `SELECT COUNT(*) FROM dataset_terms WHERE term LIKE 'language:%'`).Scan(&left)
+	})
+	if err != nil || left != 0 {
+		t.Errorf("%d terms are left, %v", left, err)
+	}
+}
+
 func TestEveryFieldFilters(t *testing.T) {
 	d := dataset("ports")
 	d.Metadata = &Metadata{Title: map[string]string{"ru": "Порты и ёмкости", "zh": "港口数据"}, Keywords: map[string][]string{"en": {"Sea Ports"}},
