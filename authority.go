@@ -124,6 +124,10 @@ type Authority struct {
 	// Feed is where its feed of orders is served. Empty: it has none, and
 	// orders are only pushed.
 	Feed string `json:"feed,omitempty"`
+	// TrustServices are the DIDs of the services that may state, for participants
+	// of its jurisdiction, that a national signature is valid. Empty: each
+	// participant's own, whatever that is.
+	TrustServices []string `json:"trust_services,omitempty"`
 }
 
 // Opened is an article of a compact: a direction that it opens for classes of
@@ -226,6 +230,9 @@ func (c *Compact) Check() error {
 		}
 		ids[m.ID], countries[m.Jurisdiction] = true, true
 	}
+	if err := c.checkServices(); err != nil {
+		return err
+	}
 	if err := c.checkOpens(countries); err != nil {
 		return err
 	}
@@ -249,6 +256,20 @@ func (c *Compact) Check() error {
 		return badField("compact.liveness", "%s is wanted, and no witness policy is named", LivenessCosigned)
 	}
 	return CheckLiveness("compact.liveness", c.Liveness)
+}
+
+// checkServices: a service vouches for one country.
+func (c *Compact) checkServices() error {
+	of := map[string]string{}
+	for i, m := range c.Members {
+		for _, did := range m.TrustServices {
+			if other, taken := of[did]; taken {
+				return badField(fmt.Sprintf("compact.members[%d].trust_services", i), "%s speaks for %s already, and a service vouches for one country", did, other)
+			}
+			of[did] = m.Jurisdiction
+		}
+	}
+	return nil
 }
 
 func (c *Compact) checkOpens(countries map[string]bool) error {
@@ -292,10 +313,31 @@ func (m *Authority) check(at string) error {
 			return badField(at+".anchors", "the key %q is not one of %s", clipped(a.ID), m.ID)
 		}
 	}
+	if err := m.checkServices(at + ".trust_services"); err != nil {
+		return err
+	}
 	if m.Feed != "" && !strings.HasPrefix(m.Feed, "https://") && !strings.HasPrefix(m.Feed, "http://") {
 		return badField(at+".feed", "%q is not a web address", clipped(m.Feed))
 	}
 	return nil
+}
+
+func (m *Authority) checkServices(at string) error {
+	if len(m.TrustServices) > maxAnchors {
+		return badField(at, "%d services: an authority names at most %d", len(m.TrustServices), maxAnchors)
+	}
+	for i, did := range m.TrustServices {
+		if !IsTrustService(did) || slices.Contains(m.TrustServices[:i], did) {
+			return badField(at, "%q is not the DID of a service, or occurs twice", clipped(did))
+		}
+	}
+	return nil
+}
+
+// IsTrustService says whether a text is a DID, and not the DID URL of a key or
+// an address.
+func IsTrustService(s string) bool {
+	return strings.HasPrefix(s, "did:") && len(s) <= 512 && !strings.ContainsAny(s, "#/? \t\n")
 }
 
 // InForce says why a compact is not in force at a time, or nil.

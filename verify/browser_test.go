@@ -201,6 +201,18 @@ func corpus(t *testing.T) map[string]sample {
 		change(a)
 		all["forged: "+name] = sample{data: a.bytes(t)}
 	}
+	all["good, with a trust service under its own DID"] = sample{data: newServed(t).bytes(t)}
+	for name, change := range map[string]func(*served){
+		"a trust service that the side does not name": func(s *served) { s.named = "did:web:other.example" },
+		"a trust service of another country": func(s *served) {
+			s.anchored(t, map[string][]string{"KZ": {"did:web:ttp.example"}, "CN": {"did:web:ttp.cn.example"}})
+		},
+		"a key of a trust service that had expired": func(s *served) { s.method["expires"] = "2026-11-24T05:09:00Z" },
+	} {
+		s := newServed(t)
+		change(s)
+		all["forged: "+name] = sample{data: s.bytes(t)}
+	}
 	s := newScene(t)
 	good := s.bytes(t)
 	all["good, with trust from outside"] = sample{data: good, policy: []byte(s.policy), documents: [][]byte{s.cn.document(), s.kz.document()}}

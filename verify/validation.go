@@ -124,7 +124,8 @@ func (n National) Statement(service string, at, until time.Time) (corridor.Valid
 
 // CheckValidation says why a validation does not speak for this signature, or
 // nil: it must be about it in every member, and signed by one of the keys of
-// the signer's trust service in a suite that is verified here. Without names
+// the signer's trust service (Validators, or ServiceKeys of a service that speaks
+// for it) in a suite that is verified here. Without names
 // the suites that are not. Whether it came in time is the caller's to ask.
 func (n National) CheckValidation(v corridor.SignedValidation, validators []Key, without []string) error {
 	if err := n.Named(); err != nil {
@@ -133,7 +134,7 @@ func (n National) CheckValidation(v corridor.SignedValidation, validators []Key,
 	if err := n.means(v.Statement); err != nil {
 		return err
 	}
-	i := slices.IndexFunc(validators, func(k Key) bool { return k.ID == v.Signature.Key && didOf(k.ID) == n.Signer })
+	i := slices.IndexFunc(validators, func(k Key) bool { return k.ID == v.Signature.Key })
 	switch {
 	case i < 0:
 		return mismatch("the validation is signed by %q, which is no key of the trust service of %q", clip(v.Signature.Key), clip(n.Signer))
@@ -231,7 +232,7 @@ func (c *checker) national(n National) (known, error) {
 		if v.Statement.Object != n.Object || v.Statement.Text != corridor.Digest(n.Text) || v.Statement.Issuer != n.Signer {
 			continue
 		}
-		if wrong := n.CheckValidation(v, c.validators[n.Signer], c.opts.Without); wrong != nil {
+		if _, wrong := c.vouched(n, v); wrong != nil {
 			err = wrong
 			continue
 		}
@@ -318,6 +319,7 @@ func (c *checker) validations() {
 			return n.Signer == s.Issuer && n.Object == s.Object && corridor.Digest(n.Text) == s.Text
 		})
 		var err error
+		grade := ""
 		switch {
 		case k < 0:
 			err = mismatch("the bundle holds no such signature")
@@ -327,17 +329,19 @@ func (c *checker) validations() {
 				continue
 			}
 		default:
-			err = c.nationals[k].CheckValidation(v, c.validators[s.Issuer], c.opts.Without)
+			grade, err = c.vouched(c.nationals[k], v)
 		}
 		c.rep.expect(id, what, err, detail, "a side that does not verify the suite of the signature relies on it", "ask the exporter for the file again, unchanged")
 		if err == nil {
+			c.graded(id, grade)
 			c.taken(id, v)
 		}
 	}
 }
 
 func (c *checker) skipsValidator(v corridor.SignedValidation) bool {
-	return slices.ContainsFunc(c.validators[v.Statement.Issuer], func(k Key) bool { return k.ID == v.Signature.Key && c.skips(k.Suite) })
+	keys, _, err := c.vouchers(v)
+	return err == nil && slices.ContainsFunc(keys, func(k Key) bool { return k.ID == v.Signature.Key && c.skips(k.Suite) })
 }
 
 // taken: who relies on a validation has logged it, in time.

@@ -58,6 +58,7 @@ type authorityInitCmd struct {
 	Name         string        `required:"" help:"Its name."`
 	Suite        string        `default:"Ed25519" help:"The signature suite of all that it signs."`
 	Feed         string        `help:"Where its feed will be served. Without it, orders reach nodes only by hand or pushed." placeholder:"URL"`
+	TrustService []string      `help:"DIDs of the services that may state that signatures of its country's participants are valid. Without any, each participant's own counts." placeholder:"DID"`
 	Refresh      time.Duration `default:"10m" help:"How often nodes ask for the feed."`
 	Life         time.Duration `default:"24h" help:"How long a feed may be relied on. Nodes that get no newer one close their corridors."`
 }
@@ -83,7 +84,7 @@ func (c authorityInitCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	d.entry = corridor.Authority{ID: c.DID, Jurisdiction: c.Jurisdiction, Name: c.Name, Anchors: []corridor.Anchor{anchor}, Feed: c.Feed}
+	d.entry = corridor.Authority{ID: c.DID, Jurisdiction: c.Jurisdiction, Name: c.Name, Anchors: []corridor.Anchor{anchor}, Feed: c.Feed, TrustServices: c.TrustService}
 	if err := d.entry.Check(); err != nil {
 		return err
 	}

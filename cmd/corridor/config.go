@@ -18,6 +18,7 @@ import (
 	"corridor"
 	"corridor/internal/editions"
 	"corridor/internal/exchange"
+	"corridor/internal/identity"
 	"corridor/internal/store"
 	"corridor/verify"
 )
@@ -37,6 +38,7 @@ type config struct {
 	Verifies      []string `yaml:"verifies" help:"The suites of peers' signatures that this node verifies, for example [Ed25519, P-256], its own among them; the DID document says so. Of a peer that signs in another it wants validation receipts (docs/keys.md). []: all that it knows."`
 	TrustSuite    string   `yaml:"trust_suite" help:"The suite in which this side's trust service states, to peers that do not verify suite, that its signatures are valid. Its key, trust.pem, is made at the next start and signs nothing else. Empty: there is no trust service, and such peers cannot be dealt with."`
 	TrustSigner   []string `yaml:"trust_signer" help:"Program that holds the key of the trust service, in the place of trust.pem; like signer."`
+	TrustDID      string   `yaml:"trust_did" help:"A DID of its own under which the trust service states, such as did:web:gateway.example.kz:trust, whose document the node serves, or one at another host, which publishes what the node serves at /corridor/trust/did.json. Empty: it is a key of this side."`
 	TrustName     string   `yaml:"trust_name" help:"Who runs the trust service, as a validation receipt shows it to people."`
 	Listen        string   `yaml:"listen" help:"Address and port that the node listens on. Keep it on loopback unless a reverse proxy or tls_cert protects it."`
 	URL           string   `yaml:"url" help:"How peers reach this node, without a path. Empty: derived from the DID (https, or http where the DID names a loopback address)."`
@@ -212,6 +214,10 @@ func (c *config) check(path string) error {
 		return bad("trust_suite", "is the suite of the node's own signatures: who does not verify one does not verify the other", "name a suite that the peers verify, such as P-256")
 	case c.TrustSuite == "" && (len(c.TrustSigner) > 0 || c.TrustName != ""):
 		return bad("trust_signer", "there is no trust service to sign for", "set trust_suite to the suite of its key")
+	case c.TrustDID != "" && c.TrustSuite == "":
+		return bad("trust_did", "there is no trust service that it could be of", "set trust_suite to the suite of its key")
+	case c.TrustDID != "" && (c.TrustDID == c.DID || !isWebDID(c.TrustDID)):
+		return bad("trust_did", fmt.Sprintf("%q is not a did:web identifier of its own", c.TrustDID), "write it like did:web:gateway.example.org:trust, or leave it empty")
 	case len(c.TrustSigner) > 0 && c.TrustSigner[0] == "":
 		return bad("trust_signer", "the program has no name", "write it like [./sign-with-token, 07], or [] for a key in a file")
 	case err != nil || port == "":
@@ -438,4 +444,9 @@ func edits(a, b string) int {
 // operator installed.
 func (c *config) packStore() editions.Store {
 	return editions.Store{Dir: c.path(c.Packs), Publishers: c.path(c.Publishers), Cache: editions.UserImages()}
+}
+
+func isWebDID(did string) bool {
+	_, err := identity.WebURL(did)
+	return err == nil
 }

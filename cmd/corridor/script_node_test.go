@@ -211,7 +211,11 @@ func captureCmd(ts *testscript.TestScript, _ bool, args []string) {
 	if len(p.Items) == 0 {
 		ts.Fatalf("%s of %s is empty", args[2], args[1])
 	}
-	ts.Setenv(args[0], p.Items[0].ID+p.Items[0].PID)
+	item := p.Items[0]
+	if args[3] == "last" {
+		item = p.Items[len(p.Items)-1]
+	}
+	ts.Setenv(args[0], item.ID+item.PID)
 }
 
 func parked(ts *testscript.TestScript, dir, path string) string {

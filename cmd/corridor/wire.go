@@ -141,6 +141,7 @@ func (n *running) openTrust(ctx context.Context, dir string) error {
 	if len(n.cfg.Verifies) > 0 {
 		n.keys.Verifies = n.cfg.Verifies
 	}
+	n.keys.TrustDID = n.cfg.TrustDID
 	switch {
 	case n.cfg.TrustSuite == "":
 		return nil
@@ -199,7 +200,8 @@ func (n *running) openDatabase(ctx context.Context) error {
 // what finds and proves participants.
 func (n *running) openNetwork(context.Context) (err error) {
 	n.client = n.guard().Client()
-	n.resolver = identity.NewResolver(identity.ResolverConfig{HTTP: n.client, OwnDID: n.cfg.DID, Own: func() *identity.Document { d := n.document(); return &d }})
+	n.resolver = identity.NewResolver(identity.ResolverConfig{HTTP: n.client, OwnDID: n.cfg.DID, Own: func() *identity.Document { d := n.document(); return &d },
+		OwnTrustDID: n.cfg.TrustDID, OwnTrust: n.ownTrust()})
 	n.tokens, err = identity.NewTokens(n.cfg.DID, n.keys.Token, nil)
 	return err
 }
@@ -212,6 +214,33 @@ func (n *running) guard() identity.Guard {
 // document is the node's DID document.
 func (n *running) document() identity.Document {
 	return n.withServices(n.keys.Document(n.base + server.Base))
+}
+
+// ownTrust gives the document of the trust service where it has a DID at the
+// node's own address, and nil otherwise: then its host publishes it.
+func (n *running) ownTrust() func() *identity.Document {
+	if _, here := n.trustPath(); !here {
+		return nil
+	}
+	return n.keys.TrustDocument
+}
+
+// trustPath is where the node serves the document of its trust service, and
+// whether that is the address of its DID. Empty: it has no such service.
+func (n *running) trustPath() (path string, here bool) {
+	if n.keys.TrustDocument() == nil {
+		return "", false
+	}
+	address, err := identity.WebURL(n.cfg.TrustDID)
+	if err != nil {
+		return "", false
+	}
+	own, err1 := url.Parse(n.base)
+	u, err2 := url.Parse(address)
+	if err1 == nil && err2 == nil && u.Host == own.Host && own.Path == "" {
+		return u.Path, true
+	}
+	return server.TrustPath, false
 }
 
 // Where a node's services are, below its base.
@@ -363,8 +392,9 @@ func (n *running) openHandler(context.Context) (err error) {
 			return err
 		}
 	}
+	trustPath, _ := n.trustPath()
 	n.handler, err = server.New(server.Config{Exchange: n.exchange, Verifier: verifier, Ledger: n.ledger.Handler(), Plane: n.exchange.Plane(),
-		Crawler: n.crawler, Claims: n.claims.services, DID: n.document, Admin: admin, Logger: n.log})
+		Crawler: n.crawler, Claims: n.claims.services, DID: n.document, Trust: n.keys.TrustDocument, TrustPath: trustPath, Admin: admin, Logger: n.log})
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -140,13 +141,13 @@ func (s *Service) export(ctx context.Context, a Agreement, p Part, open bool) ([
 		q.Part = &verify.Part{Transfer: p.Transfer, From: p.From, To: p.To}
 	}
 	q.Documents = map[string][]byte{}
-	for _, did := range []string{s.cfg.Self.DID, a.Peer} {
+	for _, did := range documented(s.cfg.Self.DID, a) {
 		if did == a.Peer && a.DecidedBy != "" { // a plain peer has signed nothing
 			continue
 		}
 		doc, err := s.cfg.Resolver.Resolve(ctx, did)
 		if err != nil {
-			if did == a.Peer && !open { // the peer knows its own keys
+			if did != s.cfg.Self.DID && !open { // the peer knows its own keys
 				continue
 			}
 			return nil, err
@@ -156,6 +157,18 @@ func (s *Service) export(ctx context.Context, a Agreement, p Part, open bool) ([
 		}
 	}
 	return s.cfg.Ledger.Export(ctx, q)
+}
+
+// documented lists whose DID documents belong into the proof of an agreement:
+// the parties, and trust services under DIDs of their own.
+func documented(self string, a Agreement) []string {
+	owners := []string{self, a.Peer}
+	for _, v := range a.Validations {
+		if service, _, err := identity.SplitKeyID(v.Signature.Key); err == nil && !slices.Contains(owners, service) {
+			owners = append(owners, service)
+		}
+	}
+	return owners
 }
 
 // logsOf names the log of the peer, where the agreement does not.

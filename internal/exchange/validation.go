@@ -73,7 +73,7 @@ func (s *Service) itself() speaker {
 	return self
 }
 
-func speakerOf(doc *identity.Document) (speaker, error) {
+func (s *Service) speakerOf(ctx context.Context, doc *identity.Document) (speaker, error) {
 	keys, err := doc.Validators()
 	if err != nil {
 		return speaker{}, err
@@ -82,7 +82,56 @@ func speakerOf(doc *identity.Document) (speaker, error) {
 	for _, k := range keys {
 		other.trust = append(other.trust, k.Suite)
 	}
+	services, err := doc.TrustServices()
+	if err != nil {
+		return speaker{}, err
+	}
+	for _, service := range services {
+		theirs, err := s.cfg.Resolver.Resolve(ctx, service)
+		if err != nil {
+			return speaker{}, fmt.Errorf("the trust service of %s: %w", clip(doc.ID), err)
+		}
+		keys, err := theirs.ServiceKeys(s.now())
+		if err != nil {
+			return speaker{}, fmt.Errorf("the trust service of %s: %w", clip(doc.ID), err)
+		}
+		for _, k := range keys {
+			other.trust = append(other.trust, k.Suite)
+		}
+	}
 	return other, nil
+}
+
+// vouchers gives the keys that may state for a side what a validation states.
+// Where compacts name the trust services of its country, no other counts.
+func (s *Service) vouchers(ctx context.Context, side string, v corridor.SignedValidation) ([]verify.Key, error) {
+	country := s.cfg.Self.Jurisdiction
+	if side != s.cfg.Self.DID {
+		known, err := s.cfg.Directory.Lookup(ctx, side)
+		if err != nil {
+			return nil, err
+		}
+		country = known.Jurisdiction
+	}
+	service, _, err := identity.SplitKeyID(v.Signature.Key)
+	if err != nil {
+		return nil, err
+	}
+	if service == v.Statement.For {
+		return nil, corridor.E(corridor.Forbidden, "the validation is by %s, for which it is", clip(service))
+	}
+	var taken []string
+	for _, c := range s.trust.Load().compacts {
+		m, member := c.Member(country)
+		if !member || len(m.TrustServices) == 0 {
+			continue
+		}
+		if taken = m.TrustServices; !slices.Contains(taken, service) {
+			return nil, &corridor.Error{Kind: corridor.Forbidden, Where: c.Name(), Msg: fmt.Sprintf("the validation is by %s, and the trust services of %s are %s", clip(service), country, strings.Join(taken, ", ")),
+				Fix: "let one of them state it: trust_did"}
+		}
+	}
+	return s.cfg.Resolver.Vouchers(ctx, side, v, taken...)
 }
 
 // compareSuites refuses a negotiation in which one side would hold signatures
@@ -95,18 +144,18 @@ func (s *Service) compareSuites(ctx context.Context, peer identity.Peer) error {
 	if err != nil {
 		return err
 	}
-	if s.mismatch(doc) == nil {
+	if s.mismatch(ctx, doc) == nil {
 		return nil
 	}
 	if doc, err = s.cfg.Resolver.Renewed(ctx, peer.DID); err != nil { // its operator may have mended it meanwhile
 		return err
 	}
-	return s.mismatch(doc)
+	return s.mismatch(ctx, doc)
 }
 
 // mismatch says why a signature of one side would mean nothing to the other.
-func (s *Service) mismatch(doc *identity.Document) error {
-	other, err := speakerOf(doc)
+func (s *Service) mismatch(ctx context.Context, doc *identity.Document) error {
+	other, err := s.speakerOf(ctx, doc)
 	if err != nil {
 		return err
 	}
@@ -165,7 +214,7 @@ func (s *Service) validate(ctx context.Context, n *Negotiation, object, agreemen
 	if err != nil {
 		return nil, fmt.Errorf("the trust service: %w", err)
 	}
-	validators, err := s.cfg.Resolver.Validators(ctx, s.cfg.Self.DID, v.Signature.Key)
+	validators, err := s.vouchers(ctx, s.cfg.Self.DID, v)
 	if err == nil { // as the peer will look at it
 		err = signed.CheckValidation(v, validators, slices.DeleteFunc(verify.Suites(), func(suite string) bool { return slices.Contains(verified, suite) }))
 	}
@@ -217,7 +266,7 @@ func (s *Service) validated(ctx context.Context, signed verify.National, heard [
 		if v.Statement.Object != signed.Object || v.Statement.Text != corridor.Digest(signed.Text) {
 			continue
 		}
-		validators, wrong := s.cfg.Resolver.Validators(ctx, signed.Signer, v.Signature.Key)
+		validators, wrong := s.vouchers(ctx, signed.Signer, v)
 		if wrong == nil {
 			wrong = signed.CheckValidation(v, validators, s.unverified())
 		}

@@ -37,6 +37,23 @@ func noted(rep *verify.Report, id, part string) bool {
 	return slices.ContainsFunc(rep.Checks, func(c verify.Check) bool { return c.ID == id && c.OK && c.Note && strings.Contains(c.Detail, part) })
 }
 
+// Where a compact names the trust services of a country, what another states
+// for its participants is not stated, or not taken, whoever holds the compact.
+func TestWhereACompactNamesTheTrustServicesNoOtherCounts(t *testing.T) {
+	for i, holder := range []string{"the signer", "who relies on it"} {
+		gost, kz := apart(t, func(gost, _ *node) { gost.trust = verify.Ed25519 })
+		cnBody, kzBody := authority(t, "CN", "SM2"), authority(t, "KZ", "Ed25519")
+		cnBody.is.TrustServices = []string{"did:web:ttp.example"}
+		[]*node{gost, kz}[i].adopt(treaty(t, nil, cnBody, kzBody))
+		gost.publish(exchange.Publication{ID: "shipments", Facts: plainFacts()})
+		n := kz.until(kz.ask(gost, "shipments", "trade_logistics"), ended)
+		if n.State != dsp.Terminated {
+			t.Errorf("%s holds the compact: %s", holder, n.State)
+		}
+		refused(t, n.Reason, []string{"the trust services of CN are did:web:ttp.example"})
+	}
+}
+
 // A side that does not verify GOST agrees, receives, and holds a bundle that it
 // can check, whichever end of the flow it is.
 func TestASideThatDoesNotVerifyGOSTHoldsEvidenceThatItCanCheck(t *testing.T) {

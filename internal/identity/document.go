@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"corridor"
 	"corridor/verify"
@@ -46,6 +47,9 @@ type Method struct {
 	Type       string     `json:"type"`
 	Controller string     `json:"controller"`
 	JWK        verify.JWK `json:"publicKeyJwk"`
+	// When it ends, where its owner says so. Of keys of trust services it is held to.
+	Expires json.RawMessage `json:"expires,omitempty"`
+	Revoked json.RawMessage `json:"revoked,omitempty"`
 
 	key verify.Key // the JWK, decoded; the zero Key in a document that was not parsed
 }
@@ -85,9 +89,13 @@ func (k *Keys) Document(dspURL string, root ...string) Document {
 		d.AssertionMethod = append(d.AssertionMethod, credential.KeyID())
 	}
 	if k.Trust != nil { // under no relationship: it signs nothing but validations
-		trust := Present(k.Trust)
-		d.VerificationMethod = append(d.VerificationMethod, method(trust))
-		d.validates(trust.KeyID())
+		if k.TrustDID != "" {
+			d.Service = append(d.Service, Service{ID: k.DID + "#validation-service", Type: verify.ValidationService, Endpoint: k.TrustDID})
+		} else {
+			trust := Present(k.Trust)
+			d.VerificationMethod = append(d.VerificationMethod, method(trust))
+			d.validates(trust.KeyID())
+		}
 	}
 	if k.ring != nil {
 		k.ring.publish(&d)
@@ -110,6 +118,22 @@ func (k *Keys) Document(dspURL string, root ...string) Document {
 		{ID: k.DID + "#dsp", Type: DataService, Endpoint: top + "/.well-known/dspace-version"},
 		{ID: k.DID + "#catalog", Type: CatalogService, Endpoint: base + "/catalog"},
 	}, d.Service...)
+	return d
+}
+
+// TrustDocument makes the DID document of a trust service under a DID of its
+// own, or nil if there is none.
+func (k *Keys) TrustDocument() *Document {
+	if k.Trust == nil || k.TrustDID == "" {
+		return nil
+	}
+	s := Present(k.Trust)
+	d := &Document{Context: []string{"https://www.w3.org/ns/did/v1", "https://w3id.org/security/suites/jws-2020/v1"}, ID: k.TrustDID,
+		VerificationMethod: []Method{{ID: s.KeyID(), Type: "JsonWebKey2020", Controller: k.TrustDID, JWK: s.Public().JWK}},
+		AssertionMethod:    []string{s.KeyID()}}
+	if k.ring != nil {
+		k.ring.publish(d)
+	}
 	return d
 }
 
@@ -146,6 +170,29 @@ func (d *Document) Validators() ([]verify.Key, error) {
 		return nil, corridor.E(corridor.Internal, "DID document: %w", err)
 	}
 	return verify.Validators(d.ID, raw)
+}
+
+// TrustServices lists the trust services under DIDs of their own that the
+// document names (verify.TrustServices).
+func (d *Document) TrustServices() ([]string, error) {
+	if _, named := d.Endpoint(verify.ValidationService); !named {
+		return nil, nil
+	}
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return nil, corridor.E(corridor.Internal, "DID document: %w", err)
+	}
+	return verify.TrustServices(d.ID, raw)
+}
+
+// ServiceKeys gives the keys with which the document's owner, a trust service,
+// states at a time (verify.ServiceKeys).
+func (d *Document) ServiceKeys(at time.Time) ([]verify.Key, error) {
+	raw, err := json.Marshal(d)
+	if err != nil {
+		return nil, corridor.E(corridor.Internal, "DID document: %w", err)
+	}
+	return verify.ServiceKeys(d.ID, raw, at)
 }
 
 // AssertionSuites lists the suites of the keys that may sign statements.
@@ -267,6 +314,8 @@ func (d *Document) add(raw json.RawMessage) (string, error) {
 		Type       string          `json:"type"`
 		Controller string          `json:"controller"`
 		JWK        json.RawMessage `json:"publicKeyJwk"`
+		Expires    json.RawMessage `json:"expires"`
+		Revoked    json.RawMessage `json:"revoked"`
 	}
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return "", docErr(d.ID, "a verification method: %w", err)
@@ -288,7 +337,7 @@ func (d *Document) add(raw json.RawMessage) (string, error) {
 			return "", docErr(d.ID, "key %s occurs twice", id)
 		}
 	}
-	d.VerificationMethod = append(d.VerificationMethod, Method{ID: id, Type: m.Type, Controller: d.ID, JWK: key.JWK, key: key})
+	d.VerificationMethod = append(d.VerificationMethod, Method{ID: id, Type: m.Type, Controller: d.ID, JWK: key.JWK, Expires: m.Expires, Revoked: m.Revoked, key: key})
 	return id, nil
 }
 

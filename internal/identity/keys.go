@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -37,6 +38,9 @@ type Keys struct {
 	// national signature is valid, to peers that do not verify its suite, and
 	// signs nothing else. Nil: this side has none.
 	Trust Signer
+	// TrustDID is a DID of its own under which the trust service states. Empty: it
+	// is a key of this side. Set it before OpenTrust.
+	TrustDID string
 	// Verifies lists the suites of national signatures that this node relies on.
 	// Nil: all that it knows.
 	Verifies []string
@@ -62,7 +66,7 @@ const maxKeyFile = 16 << 10
 // of another suite is refused by name.
 func OpenKeys(dir, did, suite string) (*Keys, error) {
 	k := &Keys{DID: did}
-	if err := k.open(dir, append(k.plainFiles(), keyFile{nationalFile, nationalName, suite, &k.National})...); err != nil {
+	if err := k.open(dir, append(k.plainFiles(), keyFile{file: nationalFile, name: nationalName, suite: suite, into: &k.National})...); err != nil {
 		return nil, err
 	}
 	return k, nil
@@ -89,11 +93,12 @@ const nationalName = "national"
 type keyFile struct {
 	file, name, suite string
 	into              *Signer
+	did               string // of its owner; empty: the node
 }
 
 // plainFiles are the keys whose suite is always the same.
 func (k *Keys) plainFiles() []keyFile {
-	return []keyFile{{tokenFile, "token", verify.P256, &k.Token}, {logFile, "log", verify.Ed25519, &k.Log}}
+	return []keyFile{{file: tokenFile, name: "token", suite: verify.P256, into: &k.Token}, {file: logFile, name: "log", suite: verify.Ed25519, into: &k.Log}}
 }
 
 func (k *Keys) open(dir string, files ...keyFile) error {
@@ -109,7 +114,7 @@ func (k *Keys) open(dir string, files ...keyFile) error {
 		if err != nil {
 			return err
 		}
-		s, err := NewSigner(k.DID, f.name, private)
+		s, err := NewSigner(cmp.Or(f.did, k.DID), f.name, private)
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -125,7 +130,7 @@ func (k *Keys) open(dir string, files ...keyFile) error {
 // OpenCredential reads the key of the credentials that this node issues, and
 // makes it on first use: credential.pem in dir (P-256).
 func (k *Keys) OpenCredential(dir string) error {
-	return k.open(dir, keyFile{credFile, "credential", verify.P256, &k.Credential})
+	return k.open(dir, keyFile{file: credFile, name: "credential", suite: verify.P256, into: &k.Credential})
 }
 
 const trustName = "trust"
@@ -133,15 +138,18 @@ const trustName = "trust"
 // OpenTrust reads the key of this side's trust service, and makes it on first
 // use: trust.pem in dir, in the given suite.
 func (k *Keys) OpenTrust(dir, suite string) error {
-	return k.open(dir, keyFile{trustFile, trustName, suite, &k.Trust})
+	return k.open(dir, keyFile{file: trustFile, name: trustName, suite: suite, into: &k.Trust, did: k.trustOwner()})
 }
 
 // OpenTrustWith is OpenTrust with the key in another program (see
 // NewExecSigner). There is no trust.pem then.
 func (k *Keys) OpenTrustWith(ctx context.Context, suite, home string, argv []string) (err error) {
-	k.Trust, err = NewExecSigner(ctx, k.DID, trustName, suite, home, argv)
+	k.Trust, err = NewExecSigner(ctx, k.trustOwner(), trustName, suite, home, argv)
 	return err
 }
+
+// trustOwner is the DID whose key states for this side.
+func (k *Keys) trustOwner() string { return cmp.Or(k.TrustDID, k.DID) }
 
 func openDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -27,7 +27,11 @@ type ResolverConfig struct {
 	// found like others.
 	Own    func() *Document
 	OwnDID string
-	Static []Document // documents that are never fetched: the node's own, or those of a closed network
+	// OwnTrust gives the document of OwnTrustDID, a trust service whose document
+	// this node serves. Nil: it is found like others.
+	OwnTrust    func() *Document
+	OwnTrustDID string
+	Static      []Document // documents that are never fetched: the node's own, or those of a closed network
 }
 
 // Resolver finds DID documents. It is safe for concurrent use.
@@ -86,6 +90,9 @@ func (r *Resolver) Resolve(ctx context.Context, did string) (*Document, error) {
 	if r.cfg.Own != nil && did == r.cfg.OwnDID {
 		return r.cfg.Own(), nil
 	}
+	if r.cfg.OwnTrust != nil && did == r.cfg.OwnTrustDID {
+		return r.cfg.OwnTrust(), nil
+	}
 	if d, ok := r.static[did]; ok {
 		return d, nil
 	}
@@ -134,6 +141,55 @@ func (r *Resolver) Validators(ctx context.Context, did, key string) ([]verify.Ke
 		return nil, err
 	}
 	return doc.Validators()
+}
+
+// Vouchers gives the keys that may state for a side what a validation states:
+// those of its own trust service, or of one under a DID of its own that its
+// document names, or that the caller takes for one.
+func (r *Resolver) Vouchers(ctx context.Context, side string, v corridor.SignedValidation, taken ...string) ([]verify.Key, error) {
+	service, _, err := SplitKeyID(v.Signature.Key)
+	if err != nil {
+		return nil, err
+	}
+	if service == side {
+		return r.Validators(ctx, side, v.Signature.Key)
+	}
+	if !slices.Contains(taken, service) {
+		if err := r.names(ctx, side, service); err != nil {
+			return nil, err
+		}
+	}
+	at, _, err := verify.ValidationTime(v.Statement)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := r.Resolve(ctx, service)
+	if err != nil {
+		return nil, fmt.Errorf("the trust service of %s: %w", clip(side), err)
+	}
+	keys, err := doc.ServiceKeys(at)
+	if err == nil && slices.ContainsFunc(keys, func(k verify.Key) bool { return k.ID == v.Signature.Key }) {
+		return keys, nil
+	}
+	if doc, err = r.Renewed(ctx, service); err != nil {
+		return nil, err
+	}
+	return doc.ServiceKeys(at)
+}
+
+// names checks that a side's document names a trust service.
+func (r *Resolver) names(ctx context.Context, side, service string) error {
+	for _, look := range []func(context.Context, string) (*Document, error){r.Resolve, r.Renewed} {
+		doc, err := look(ctx, side)
+		if err != nil {
+			return err
+		}
+		named, err := doc.TrustServices()
+		if err != nil || slices.Contains(named, service) {
+			return err
+		}
+	}
+	return &corridor.Error{Kind: corridor.Unauthenticated, Where: clip(service), Msg: "is no trust service that " + clip(side) + " names", Fix: "name it in the DID document of that side: trust_did"}
 }
 
 // Renewed gives a document that lacks something: fetched again, if it is old

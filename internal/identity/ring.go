@@ -57,7 +57,9 @@ func (k PublishedKey) Digest() string {
 type Ring struct {
 	dir string
 	did string
-	now func() time.Time
+	// trust is the DID of the trust service, which may be another.
+	trust string
+	now   func() time.Time
 
 	mu    sync.Mutex // guards what follows
 	seen  time.Time  // modification of the ring's file
@@ -79,7 +81,7 @@ func (k *Keys) OpenRing(dir string, now func() time.Time) (*Ring, error) {
 	if now == nil {
 		now = time.Now
 	}
-	r := &Ring{dir: dir, did: k.DID, now: now, use: map[string]Signer{}, next: map[string]Signer{}}
+	r := &Ring{dir: dir, did: k.DID, trust: k.trustOwner(), now: now, use: map[string]Signer{}, next: map[string]Signer{}}
 	for _, s := range k.inFiles() {
 		if *s.into == nil {
 			continue
@@ -196,7 +198,14 @@ func (r *Ring) open(name, part string) (Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewSigner(r.did, name, private)
+	return NewSigner(r.owner(name), name, private)
+}
+
+func (r *Ring) owner(name string) string {
+	if name == trustName {
+		return r.trust
+	}
+	return r.did
 }
 
 // move puts a prepared key in the place of the old one, whose private half is
@@ -304,7 +313,7 @@ func (r *Ring) Rotate(name string, after time.Duration) (PublishedKey, error) {
 	if err != nil {
 		return none, err
 	}
-	s, err := NewSigner(r.did, name, private)
+	s, err := NewSigner(r.owner(name), name, private)
 	if err != nil {
 		return none, err
 	}
@@ -389,15 +398,19 @@ func (r *Ring) publish(d *Document) {
 		return
 	}
 	for _, k := range keys {
-		if k.State == KeyCurrent {
-			continue
+		if owner, _, err := SplitKeyID(k.ID); k.State == KeyCurrent || err != nil || owner != d.ID {
+			continue // those of a trust service under its own DID stand in its document
 		}
-		d.VerificationMethod = append(d.VerificationMethod, Method{ID: k.ID, Type: "JsonWebKey2020", Controller: r.did, JWK: k.JWK})
+		d.VerificationMethod = append(d.VerificationMethod, Method{ID: k.ID, Type: "JsonWebKey2020", Controller: d.ID, JWK: k.JWK})
 		switch k.Name {
 		case "token":
 			d.Authentication = append(d.Authentication, k.ID)
 			d.CapabilityInvocation = append(d.CapabilityInvocation, k.ID)
 		case trustName:
+			if d.ID != r.did {
+				d.AssertionMethod = append(d.AssertionMethod, k.ID)
+				break
+			}
 			d.validates(k.ID)
 		default:
 			d.AssertionMethod = append(d.AssertionMethod, k.ID)

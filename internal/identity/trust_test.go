@@ -103,6 +103,56 @@ func TestTheKeyOfATrustServiceIsItsOwn(t *testing.T) {
 	}
 }
 
+// Under a DID of its own the keys of a trust service stand in its own document,
+// present, next and retired, and the side's document names the service alone.
+func TestATrustServiceUnderItsOwnDIDHasItsOwnDocument(t *testing.T) {
+	const service = ringDID + ":trust"
+	r := &ringed{dir: filepath.Join(t.TempDir(), "keys"), clock: newClock()}
+	r.open(t, ringDID)
+	if r.keys.TrustDocument() != nil {
+		t.Error("there is a document of a service that is not there")
+	}
+	r.keys.TrustDID = service
+	if err := r.keys.OpenTrust(r.dir, verify.P256); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if r.ring, err = r.keys.OpenRing(r.dir, r.clock.now); err != nil {
+		t.Fatal(err)
+	}
+	next, err := r.ring.Rotate("trust", PublishAhead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"published", "in use"} {
+		raw, err := json.Marshal(r.keys.TrustDocument())
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := ParseDocument(service, raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, err := doc.ServiceKeys(r.clock.now())
+		if err != nil || len(keys) != 2 || !slices.ContainsFunc(keys, func(k verify.Key) bool { return k.ID == next.ID }) || !strings.HasPrefix(next.ID, service+"#") {
+			t.Errorf("%s: %v %v", when, keys, err)
+		}
+		side := told(t, r.keys)
+		shown, err := json.Marshal(side)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named, err := side.TrustServices()
+		if err != nil || !slices.Equal(named, []string{service}) || len(trusted(t, r.keys)) > 0 || strings.Contains(string(shown), service+"#") {
+			t.Errorf("%s: the side names %v, %v", when, named, err)
+		}
+		r.clock.forward(PublishAhead + time.Second)
+	}
+	if got := r.keys.Trust.KeyID(); got != next.ID {
+		t.Errorf("%s signs, not %s", got, next.ID)
+	}
+}
+
 // A program that holds the key of a trust service sees the signature, and signs
 // no statement about another one.
 func TestATrustServiceElsewhereSeesWhatItVouchesFor(t *testing.T) {

@@ -18,7 +18,7 @@ func (s *server) routes() []route {
 	created := http.StatusCreated
 	accepted := http.StatusAccepted
 	x := s.x
-	return append(s.claimRoutes(), []route{
+	return append(append(s.claimRoutes(), s.trustRoutes()...), []route{
 		// for anybody
 		{pattern: "GET /health", call: s.health},
 		{pattern: "GET " + dsp.VersionPath, call: versions},
@@ -150,6 +150,20 @@ func (s *server) health(*request) (any, error) { return map[string]string{"statu
 func (s *server) document(*request) (any, error) {
 	out, err := encode(s.cfg.DID())
 	return raw{contentType: "application/did+json", body: out}, err
+}
+
+// TrustPath is where a node serves the document of a trust service whose DID is
+// at another host, for that host to publish.
+const TrustPath = "/corridor/trust/did.json"
+
+func (s *server) trustRoutes() []route {
+	if s.cfg.TrustPath == "" {
+		return nil
+	}
+	return []route{{pattern: "GET " + s.cfg.TrustPath, call: func(*request) (any, error) {
+		out, err := encode(s.cfg.Trust())
+		return raw{contentType: "application/did+json", body: out}, err
+	}}}
 }
 
 func versions(*request) (any, error) {

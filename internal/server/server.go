@@ -55,6 +55,10 @@ type Config struct {
 	// DID gives the node's DID document as it is now, served under
 	// /.well-known/did.json.
 	DID func() identity.Document
+	// Trust gives the DID document of the trust service, served under TrustPath.
+	// An empty TrustPath: there is none with a DID of its own.
+	Trust     func() *identity.Document
+	TrustPath string
 	// Admin is the bearer token of the management API. Empty: the API is off.
 	Admin  string
 	Logger *slog.Logger // one line per request; nil: silent
