@@ -86,12 +86,21 @@ func (b *bench) endure() error {
 	if b.quick {
 		n = 5_000
 	}
+	before, err := spent(cn, kz)
+	if err != nil {
+		return err
+	}
 	r, err := b.many(cn, kz, 24*time.Hour, n)
+	if err != nil {
+		return err
+	}
+	after, err := spent(cn, kz)
 	if err != nil {
 		return err
 	}
 	tenth := len(r.took) / 10
 	b.add(fmt.Sprintf("%d negotiations of two processes, %d at once", n, atOnce), "", "%.0f/s; the first tenth %s, the last tenth %s", float64(n)/r.wall.Seconds(), quantilesOf(r.took[:tenth]), quantilesOf(r.took[len(r.took)-tenth:]))
+	b.add("- processor time of the two nodes for one", "", "%s in CN, %s in KZ", brief((after[0]-before[0])/time.Duration(n)), brief((after[1]-before[1])/time.Duration(n)))
 	for _, side := range []*node{cn, kz} {
 		rss, err := memory(side.cmd.Process.Pid, "VmRSS")
 		if err != nil {

@@ -74,6 +74,9 @@ func (c serveCmd) Run(a *app) error {
 	fmt.Fprintf(a.stdout, "%s\n  %s (%s), signs with %s\n  manage it with: corridor status --dir %s\n", n.base, cfg.DID, cfg.Jurisdiction, cfg.Suite, c.Dir)
 	g.Go(func() error { // what the start needed and nobody will need again
 		debug.FreeOSMemory()
+		if err := dropStart(); err != nil {
+			log.Debug(err.Error())
+		}
 		return nil
 	})
 	log.Info("serving", "did", cfg.DID, "jurisdiction", cfg.Jurisdiction, "url", n.base, "listen", l.Addr().String(), "zone", time.Now().Format("-07:00 MST"), "ms", time.Since(started).Milliseconds())
