@@ -145,9 +145,10 @@ func TestReceiptsThatQuoteWhatIsNotShownSpoilNoProof(t *testing.T) {
 func TestAnOrderOfAnotherAuthorityOfTheCountrySpoilsNoProof(t *testing.T) {
 	cn, kz := pair(t)
 	cnBody, kzBody, other := authority(t, "CN", "SM2"), authority(t, "KZ", "Ed25519"), authority(t, "CN", "Ed25519")
-	kz.adopt(treaty(t, nil, cnBody, kzBody))
+	compact := treaty(t, nil, cnBody, kzBody)
+	kz.adopt(compact)
 	cn.publish(exchange.Publication{ID: "shipments", Facts: plainFacts()})
-	cn.adopt(treaty(t, nil, cnBody, kzBody))
+	cn.adopt(compact)
 	agreement := kz.until(kz.ask(cn, "shipments", "research"), ended).Agreement
 	cn.untilAgreement(agreement, exchange.AgreementInForce)
 	_, err := cn.x.WithdrawCompact(within(t, 5*time.Second), "steppe-trade")
