@@ -95,9 +95,26 @@ func (a *questions) heard(next http.Handler) http.Handler {
 // again waits until n more questions were answered.
 func (a *questions) again(t *testing.T, n int) {
 	t.Helper()
-	want := a.count() + n
+	a.until(t, a.count()+n)
+}
+
+// until waits until so many questions were answered since the beginning.
+func (a *questions) until(t *testing.T, want int) {
+	t.Helper()
 	for ctx := within(t, 10*time.Second); a.count() < want; time.Sleep(5 * time.Millisecond) {
 		ok(t, ctx.Err())
+	}
+}
+
+// quiet waits until no question comes for longer than nudges let a look wait.
+func (a *questions) quiet(t *testing.T) {
+	t.Helper()
+	ctx := within(t, 20*time.Second)
+	for n, last := a.count(), time.Now(); time.Since(last) < 300*time.Millisecond; time.Sleep(5 * time.Millisecond) {
+		ok(t, ctx.Err())
+		if now := a.count(); now != n {
+			n, last = now, time.Now()
+		}
 	}
 }
 

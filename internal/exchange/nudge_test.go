@@ -40,11 +40,13 @@ func TestWhatIsAddedIsThereAtOnce(t *testing.T) {
 }
 
 // TestAtOnceIsWellUnderASecond: a nudge, a question and a fetch on one machine.
+// One that is so fast shows that nothing on the way waits; how many a busy
+// machine holds up says nothing of the product.
 func TestAtOnceIsWellUnderASecond(t *testing.T) {
 	cn, kz := pair(t, seldom)
 	mine, _, _ := goesOn(t, cn, kz, exchange.Publication{})
-	best := time.Hour
-	for number := int64(2); number <= 6; number++ {
+	best, ctx := time.Hour, within(t, time.Minute)
+	for number := int64(2); number <= 6 || best > time.Second && ctx.Err() == nil; number++ {
 		began := time.Now()
 		cn.adds(int(number))
 		kz.arrived(mine, number)
@@ -131,13 +133,13 @@ func TestANudgeOnlyLetsTheConsumerLook(t *testing.T) {
 			t.Errorf("a nudge of %s: %d", name, status)
 		}
 	}
-	time.Sleep(50 * time.Millisecond) // for the looks after the first increment
+	heard.quiet(t) // the looks after the first increment
 	before, began := heard.count(), time.Now()
 	for range 60 {
 		nudged(t, cn, kz, mine)
 	}
-	heard.again(t, 1)
-	time.Sleep(300 * time.Millisecond) // the last look that they ask for
+	heard.until(t, before+1) // not one more from here on: the last may have been answered already
+	heard.quiet(t)           // the last look that they ask for
 	took := time.Since(began)
 	if n, most := heard.count()-before, 2+int(took/(200*time.Millisecond)); n > most {
 		t.Errorf("%d looks in %v", n, took)
@@ -146,6 +148,7 @@ func TestANudgeOnlyLetsTheConsumerLook(t *testing.T) {
 	_, err := kz.x.Suspend(t.Context(), mine, "x")
 	ok(t, err)
 	cn.untilTransfer(theirs, func(t exchange.Transfer) bool { return t.State == dsp.Suspended })
+	heard.quiet(t) // a look that was on its way
 	before = heard.count()
 	cn.adds(3)
 	nudged(t, cn, kz, mine)
