@@ -699,6 +699,37 @@ func TestAFullHouseAsksToComeBack(t *testing.T) {
 	}
 }
 
+// TestADirectoryThatIsTakenAwayMeanwhileComesBack: copies share the directory of
+// their agreement, and whoever removes the last of them takes it away, also
+// while another begins.
+func TestADirectoryThatIsTakenAwayMeanwhileComesBack(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "agreement")
+	done, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				_ = os.Remove(dir)
+			}
+		}
+	}()
+	for range 500 {
+		p, err := openPart(filepath.Join(dir, "copy.csv"), 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.file.Close(); err != nil {
+			t.Fatal(err)
+		}
+		p.remove()
+	}
+	close(done)
+	<-over
+}
+
 func TestFetchSaysWhatIsWrongWithTheDisk(t *testing.T) {
 	l := newLink(t, &memory{data: people(1000)}, peoplePlan())
 	q := l.request(t)

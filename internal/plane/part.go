@@ -57,7 +57,7 @@ func openPart(dest string, limit int64) (*part, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, disk("open", err)
 	}
-	f, err := os.OpenFile(p.path(), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := create(p.path())
 	if err != nil {
 		return nil, disk("create", err)
 	}
@@ -80,6 +80,22 @@ func openPart(dest string, limit int64) (*part, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// create opens a part, and makes its directory again: whoever removes the last
+// file beside it takes an empty directory away, also in the moment before this.
+// What the directory itself stands in must be there.
+func create(path string) (f *os.File, err error) {
+	for range 100 {
+		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+		if made := os.Mkdir(filepath.Dir(path), 0o700); made != nil && !errors.Is(made, fs.ErrExist) {
+			return nil, made
+		}
+	}
+	return nil, err
 }
 
 // load hashes what the file holds.
