@@ -165,6 +165,7 @@ func (w *world) judge(cn, kz *view, bundle bool) {
 	w.judgePair(kz, cn)
 	w.judgePair(cn, kz)
 	w.judgeFiles(cn, kz)
+	w.judgeIncrements(cn, kz)
 	if bundle {
 		w.judgeBundles(cn)
 		w.judgeBundles(kz)
@@ -201,7 +202,7 @@ func (w *world) judgePair(v, peer *view) {
 			w.wrong("%s: transfer %s is %s, and the peer does not know it", name, t.PID, t.State)
 		case ok && theirs.State != t.State:
 			w.wrong("%s: transfer is %s, that of the peer %s", name, t.State, theirs.State)
-		case ok && t.State == dsp.Completed && (t.SHA256 != theirs.SHA256 || t.SHA256 == ""):
+		case ok && !goesOn(t) && t.State == dsp.Completed && (t.SHA256 != theirs.SHA256 || t.SHA256 == ""):
 			w.wrong("%s: transfer of %q, that of the peer of %q", name, t.SHA256, theirs.SHA256)
 		}
 	}
@@ -321,7 +322,7 @@ func (w *world) judgeFiles(cn, kz *view) {
 		return nil
 	})
 	for _, t := range kz.tra {
-		if t.State != dsp.Completed {
+		if t.State != dsp.Completed || goesOn(t) {
 			delete(found, t.File)
 			continue
 		}
@@ -332,7 +333,7 @@ func (w *world) judgeFiles(cn, kz *view) {
 			continue
 		}
 		got, err := os.ReadFile(t.File)
-		if err != nil || corridor.Digest(got) != t.SHA256 || !bytes.Equal(got, w.stage.content) {
+		if err != nil || corridor.Digest(got) != t.SHA256 || !bytes.Equal(got, w.sent(t.Number)) {
 			w.wrong("the file is not the one that was released: %v", err)
 		}
 		delete(found, t.File)

@@ -146,7 +146,7 @@ func (w *world) perform(s scene, seed uint64) (cn, kz view) {
 		policy = []byte(s.policy)
 	}
 	l := w.cn.up()
-	if _, err := l.x.Publish(l.ctx, exchange.Publication{ID: dataset, Source: w.source, Format: "csv", Facts: facts, Policy: policy, Evidence: evidence(s.have...)}); err != nil {
+	if _, err := l.x.Publish(l.ctx, exchange.Publication{ID: dataset, Source: w.source, Format: "csv", Growing: s.grows, Facts: facts, Policy: policy, Evidence: evidence(s.have...)}); err != nil {
 		w.wrong("publish: %v", err)
 		return cn, kz
 	}
@@ -270,7 +270,7 @@ func TestFaults(t *testing.T) {
 	if *seedsFlag < 1000 || failed > 0 { // too few to say
 		return
 	}
-	for _, k := range slices.Concat(kinds(commitFaults), kinds(messageFaults), kinds(streamFaults), []string{killedAtAnyTime, stoppedInOrder, refused, cutBack, "looks at a wait"}) {
+	for _, k := range slices.Concat(kinds(commitFaults), kinds(messageFaults), kinds(streamFaults), []string{killedAtAnyTime, stoppedInOrder, refused, cutBack, nudges, "looks at a wait"}) {
 		if counts[k] == 0 {
 			t.Errorf("%d seeds, and never: %s", *seedsFlag, k)
 		}

@@ -28,6 +28,7 @@ const (
 	refused     = "message to a node that is down"
 	cutThere    = "stream of a push cut"
 	cutBack     = "stream of a fetch cut"
+	nudges      = "nudge"
 )
 
 // messageFaults says how often each comes in a storm, of 1000 messages.
@@ -151,6 +152,9 @@ func (c *carriage) message(r *http.Request) (*http.Response, error) {
 		second = within(c.r, 5*time.Second, 5*time.Minute)
 	}
 	c.net.w.story.count("message")
+	if strings.HasSuffix(r.URL.Path, "/corridor-look") {
+		c.net.w.story.count(nudges)
+	}
 	got := make(chan answer, 1)
 	c.net.under.Go(func() { got <- c.carry(r, body, fault, there, back) })
 	if fault == doubled || fault == doubledLate {

@@ -23,6 +23,7 @@ type scene struct {
 	policy string
 	facts  func() corridor.Facts
 	have   []string // duties that there is evidence of
+	grows  bool     // the dataset
 	play   func(*play)
 	raced  bool // who is first depends on the network: its log is not always that of an undisturbed run
 }
@@ -60,6 +61,9 @@ func scenes() []scene {
 		{name: "a peer that never answers", manual: map[string]exchange.Manual{"cn": {Agree: true}}, limits: limits{peer: 9 * time.Hour}, play: (*play).unanswered},
 		{name: "nobody decides", manual: map[string]exchange.Manual{"cn": {Agree: true}}, limits: limits{person: 9 * time.Hour}, play: (*play).unanswered},
 		{name: "nobody starts the transfer", manual: map[string]exchange.Manual{"cn": {Start: true}}, limits: limits{peer: 9 * time.Hour}, play: (*play).neverStarted},
+		{name: "data that goes on", grows: true, play: func(p *play) { p.goesOn(catalog.FormatGrowing) }},
+		{name: "data that goes on is suspended", grows: true, raced: true, play: func(p *play) { p.goesOnAfterPauses(catalog.FormatGrowing) }},
+		{name: "data that goes on is ended", grows: true, raced: true, play: func(p *play) { p.endsWhatGoesOn(catalog.FormatGrowing) }},
 		{name: "nobody resumes", limits: limits{person: 9 * time.Hour}, raced: true, play: (*play).neverResumed},
 	}
 }
@@ -232,7 +236,7 @@ func (p *play) transfer(agreement, format string) (pid string) {
 	p.persist(p.w.kz, "ask for the data", func(ctx context.Context, x *exchange.Service) (bool, error) {
 		list, _, err := x.Transfers(ctx, exchange.Page{})
 		for _, t := range list {
-			if t.Agreement == agreement {
+			if t.Agreement == agreement && t.PartOf == "" {
 				pid = t.PID
 			}
 		}

@@ -152,6 +152,7 @@ type world struct {
 
 	mu     sync.Mutex
 	broken []string // what should not have been
+	added  [][]byte // to the dataset, one increment after the other
 }
 
 // calm says whether nothing goes wrong any more.
