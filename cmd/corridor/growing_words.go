@@ -36,10 +36,13 @@ func growingWords() map[string]said {
 		"publish what has another form as another dataset":                               {"形式不同的，请作为其他数据集发布", "что имеет другой вид, публикуйте как другой набор данных"},
 
 		// a transfer that goes on
+		"this is not the next increment":          {"这不是下一次增量", "это не следующая порция"},
+		"push the increments in their order":      {"请按顺序推送增量", "отправляйте порции по порядку"},
 		"this is increment %d of the transfer %s": {"这是传输 %[2]s 的第 %[1]d 次增量", "это порция %d передачи %s"},
 		"act on that transfer":                    {"请对该传输操作", "действуйте с этой передачей"},
 		"the data goes on; increments so far: %d": {"数据持续传输；已有增量：%d", "данные идут дальше; порций до сих пор: %d"},
 		"the provider says when there is more, and is asked now and then; either side completes it": {"提供方有新增时会告知，并定期询问；任一方可完成传输", "поставщик говорит, когда есть новое, и его время от времени спрашивают; завершает любая сторона"},
+		"what is added (corridor append) is pushed; either side completes it":                       {"新增的数据（corridor append）会推送；任一方可完成传输", "добавленное (corridor append) отправляется; завершает любая сторона"},
 		"the consumer asks for what is added (corridor append); either side completes it":           {"使用方询问新增的数据（corridor append）；任一方可完成传输", "потребитель спрашивает о добавленном (corridor append); завершает любая сторона"},
 		"%d increments have gone under this agreement, and its proof holds no more":                 {"该协议下已有 %d 次增量，其证明不能容纳更多", "по этому соглашению ушло порций: %d, и его доказательство больше не вместит"},
 		"negotiate a new agreement":                      {"请协商新的协议", "договоритесь о новом соглашении"},

@@ -12,8 +12,8 @@ import (
 type transferCmd struct {
 	nodeFlags
 	Agreement string `arg:"" help:"Agreement, as corridor agreements shows it." complete:"agreements"`
-	Push      bool   `xor:"way" help:"Let the provider push the data here instead of fetching it."`
-	GoesOn    bool   `xor:"way" help:"The dataset grows: fetch each increment, until one side ends the transfer."`
+	Push      bool   `help:"Let the provider push the data here instead of fetching it."`
+	GoesOn    bool   `help:"The dataset grows: bring each increment, until one side ends the transfer."`
 	NoWait    bool   `help:"Return at once instead of waiting for the end."`
 }
 
@@ -22,7 +22,7 @@ func (transferCmd) Help() string {
 	return `Example:
   corridor transfer urn:uuid:... --dir node
   corridor transfer urn:uuid:... --push --dir node    # for a provider that has no address to fetch from
-  corridor transfer urn:uuid:... --goes-on --dir node # for a dataset that grows
+  corridor transfer urn:uuid:... --goes-on --dir node # for a dataset that grows; with --push each increment is pushed
 The file appears under its name only when its digest has been checked. Exit code 0: completed. 3: it waits for a person
 of this node or is suspended. 1: terminated. While it waits for the provider, Ctrl-C leaves it going: corridor transfers.
 Of a transfer that goes on each increment is told when it is here; corridor finish, suspend, resume and terminate act on all of it.`
@@ -37,6 +37,8 @@ func (c transferCmd) Run(a *app) error {
 	var t transferView
 	ask := map[string]string{"agreement": c.Agreement}
 	switch {
+	case c.Push && c.GoesOn:
+		ask["format"] = catalog.FormatGrowingPush
 	case c.Push:
 		ask["format"] = catalog.FormatPush
 	case c.GoesOn:

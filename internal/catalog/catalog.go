@@ -54,9 +54,10 @@ var Migrations = []store.Migration{{Room: "catalog", Version: 1, SQL: schema, Po
 const (
 	FormatPull = "HttpData-PULL"
 	FormatPush = "HttpData-PUSH"
-	// FormatGrowing is the one distribution of a dataset that grows: the transfer
-	// goes on, and the consumer fetches each increment over HTTP.
-	FormatGrowing = "HttpData-PULL-NonFinite"
+	// The distributions of a dataset that grows: the transfer goes on, and each
+	// increment is fetched or pushed.
+	FormatGrowing     = "HttpData-PULL-NonFinite"
+	FormatGrowingPush = "HttpData-PUSH-NonFinite"
 )
 
 // Limits of one dataset, of one page, and of one publication of several.
@@ -309,7 +310,7 @@ func decode(doc string) (Dataset, error) {
 // Formats lists the distributions of a dataset.
 func (d Dataset) Formats() []string {
 	if d.Growing {
-		return []string{FormatGrowing}
+		return []string{FormatGrowing, FormatGrowingPush}
 	}
 	return []string{FormatPull, FormatPush}
 }

@@ -270,7 +270,7 @@ func statesDoc() string {
 
 const growingDoc = `
 ## Data that goes on
-A dataset that grows ('corridor publish --growing', then 'corridor append') is offered in one way only, 'HttpData-PULL-NonFinite'. Its transfer is a
+A dataset that grows ('corridor publish --growing', then 'corridor append') is offered in two ways, 'HttpData-PULL-NonFinite' and 'HttpData-PUSH-NonFinite'. Its transfer is a
 non-finite one in the words of the protocol: it stays STARTED until one side completes, suspends or terminates it ('corridor transfer --goes-on').
 
 * Each increment is a transfer process of its own below it, named as the transfer with '~' and the number behind it, from 1 without a gap. It begins
@@ -285,13 +285,17 @@ non-finite one in the words of the protocol: it stays STARTED until one side com
   approval covers the numbers that it was given for.
 * Nothing of an increment moves unless the transfer is STARTED. Suspended in the middle, it goes on where it was; when the transfer ends, an increment
   that is not complete ends with it and its part is deleted. Acts on one increment are refused: they belong to the transfer.
-* Whoever adds an increment nudges the consumers of the running transfers: 'POST {base}/transfers/{consumerPid}/corridor-look', without a body, one time. A nudge says
+* With 'HttpData-PUSH-NonFinite' ('corridor transfer --goes-on --push') the provider begins an increment as soon as it was added and the one before it is confirmed, and offers it:
+  'POST {base}/transfers/{consumerPid}~{number}/corridor-address' with a TransferStartMessage and its 'corridor:facts'. The consumer asks its own law, begins the increment and
+  answers with a TransferStartMessage whose 'dataAddress' is where to push it, at the host of its callback address; a repeated offer gets a new token. When the consumer has all
+  of it, its receipt is written before it says so; the TransferCompletionMessage is the provider's, or the consumer's where the transfer ended before.
+* Whoever adds an increment nudges the consumers of the running transfers that fetch: 'POST {base}/transfers/{consumerPid}/corridor-look', without a body, one time. A nudge says
   only that now is a good time to ask: it counts from the peer of the agreement and for a transfer that is STARTED, at most one question in 200 ms comes of it, and
   one that is lost costs the wait for the next look.
 * The consumer asks for the next increment when the transfer starts, at a nudge, at every 'corridor resume', and every 'look_every' (1 minute). With
   'manual: [fetch]' it asks when a person says so, and waits again when all is here.
 * 'peer_limit' runs on both sides from the increment that began last.
-* A peer that speaks the Dataspace Protocol only cannot confirm an increment and is refused. There is no push of data that goes on.
+* A peer that speaks the Dataspace Protocol only cannot confirm an increment and is refused.
 `
 
 const waitsDoc = `

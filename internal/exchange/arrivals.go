@@ -226,7 +226,7 @@ func (s *Service) askAgain(ctx context.Context, t *Transfer, silent *error) (ref
 	if err = *silent; err == nil {
 		ask, cancel := context.WithTimeout(ctx, askAgainPatience)
 		defer cancel()
-		ref, err = s.receiptNow(ask, a, t, corridor.ReceiptTransferReceived, plane.Result{SHA256: t.SHA256})
+		ref, _, err = s.receiptNow(ask, a, t, corridor.ReceiptTransferReceived, plane.Result{SHA256: t.SHA256})
 	}
 	switch {
 	case ref != nil: // it is there, even if it could not be kept yet

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -192,4 +193,57 @@ func TestATransferThatWasEndedLeavesNoData(t *testing.T) {
 	kz.stop()
 	kz.start()
 	kz.untilInbox(func(files []string) bool { return len(files) == 0 })
+}
+
+// TestASuspensionThatComesAfterTheResumption: it was long under way, and the
+// other side has suspended and resumed the transfer meanwhile. Nobody waits for
+// the other for ever, whichever side is late.
+func TestASuspensionThatComesAfterTheResumption(t *testing.T) {
+	t.Parallel()
+	for _, late := range []string{"cn", "kz"} {
+		t.Run(late, func(t *testing.T) {
+			t.Parallel()
+			gate := make(chan struct{})
+			var once sync.Once
+			hold := func(next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if strings.HasSuffix(r.URL.Path, "/suspension") {
+						once.Do(func() { <-gate })
+					}
+					next.ServeHTTP(w, r)
+				})
+			}
+			cn, kz := pair(t, seldom, func(cn, kz *node) {
+				if late == "cn" {
+					kz.wrap = hold
+				} else {
+					cn.wrap = hold
+				}
+			})
+			mine, theirs, _ := goesOn(t, cn, kz, exchange.Publication{})
+			slow, quick, slowPID, quickPID := cn, kz, theirs, mine
+			if late == "kz" {
+				slow, quick, slowPID, quickPID = kz, cn, mine, theirs
+			}
+			ctx := within(t, 20*time.Second)
+			_, err := slow.x.Suspend(ctx, slowPID, "on its way for long")
+			ok(t, err)
+			_, err = slow.x.Resume(ctx, slowPID)
+			ok(t, err)
+			_, err = quick.x.Suspend(ctx, quickPID, "at once")
+			ok(t, err)
+			slow.untilTransfer(slowPID, func(t exchange.Transfer) bool { return t.StoppedBy == t.Role.Other() })
+			_, err = quick.x.Resume(ctx, quickPID)
+			ok(t, err)
+			slow.untilTransfer(slowPID, func(t exchange.Transfer) bool { return t.State == dsp.Started && t.Pending == dsp.None })
+			close(gate)
+			cn.adds(3)
+			if part := kz.arrived(mine, 2); part.Rows != 3 {
+				t.Errorf("%+v", part)
+			}
+			for n, pid := range map[*node]string{cn: theirs, kz: mine} {
+				n.untilTransfer(pid, func(t exchange.Transfer) bool { return t.State == dsp.Started && t.Pending == dsp.None })
+			}
+		})
+	}
 }

@@ -158,6 +158,10 @@ func (s *Service) acknowledged(ctx context.Context, m store.Message, reply *dsp.
 			return err
 		}
 		switch {
+		case dsp.Type(m.Kind) == dsp.TypeSuspension:
+			if err := s.suspendedLate(&t, reply, st); err != nil {
+				return err
+			}
 		case t.PendingName != m.Headers[headName]:
 		case t.State.Final():
 			s.toldOfStop(&t, reply, st)
@@ -197,6 +201,26 @@ func (s *Service) acknowledged(ctx context.Context, m store.Message, reply *dsp.
 		return nil
 	}
 	return s.commit(ctx, st)
+}
+
+// suspendedLate says once more that a transfer is started, if our suspension was
+// so long under way that the peer has suspended and resumed it meanwhile: it
+// has ours now, and would wait for us. Nothing begins with that, and no receipt
+// tells of it: the law was asked when the peer resumed.
+func (s *Service) suspendedLate(t *Transfer, reply *dsp.Reply, st *step) error {
+	if t.State != dsp.Started || t.Pending != dsp.None {
+		return nil
+	}
+	if p, err := reply.Transfer(); err != nil || p.State != dsp.Suspended {
+		return nil
+	}
+	m, err := s.startMessage(t)
+	if err != nil {
+		return err
+	}
+	st.tr = t
+	st.say(m, &m.Extensions, t.Role.Other(), dsp.Started)
+	return nil
 }
 
 func theirs(p dsp.Pids, ours dsp.Role) string {

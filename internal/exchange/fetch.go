@@ -352,6 +352,9 @@ func (s *Service) carry(ctx context.Context, t *Transfer) error {
 	if t.growing() {
 		return s.follow(ctx, t.PID)
 	}
+	if t.pushed() && t.PartOf != "" {
+		return s.pushIncrement(ctx, t)
+	}
 	if t.pushed() {
 		return s.push(ctx, t)
 	}
@@ -425,9 +428,12 @@ func (s *Service) arrived(ctx context.Context, pid string, r plane.Result) error
 	if err != nil {
 		return err
 	}
-	released, err := s.receiptOf(ctx, &t, corridor.ReceiptTransferReleased, r)
+	released, rows, err := s.receiptOf(ctx, &t, corridor.ReceiptTransferReleased, r)
 	if err != nil {
 		return err
+	}
+	if t.pushed() {
+		r.Rows = rows
 	}
 	_, err = s.actTransfer(ctx, pid, func(t *Transfer, st *step) (err error) {
 		if t.State != dsp.Started || t.Pending != dsp.None { // stopped while we looked for the receipt
@@ -443,7 +449,11 @@ func (s *Service) arrived(ctx context.Context, pid string, r plane.Result) error
 			if st.whole, err = s.whole(ctx, t); err != nil {
 				return err
 			}
-			if w := st.whole; w != nil && (w.State != dsp.Started || w.Pending != dsp.None) {
+			if w := st.whole; w != nil && t.pushed() {
+				if err := w.open(); err != nil { // the provider is to hear it
+					return err
+				}
+			} else if w != nil && (w.State != dsp.Started || w.Pending != dsp.None) {
 				return nil
 			}
 			st.ofWhole(r)

@@ -30,14 +30,19 @@ var incrementsPostgres string
 // below it, with the same life as a transfer that ends: the law is asked before
 // it begins, its release, arrival and acknowledgement are receipts, its copy has
 // a term. It begins when the consumer asks for its address, in the order of the
-// numbers, and nothing of it moves unless the transfer itself is STARTED.
+// numbers, and nothing of it moves unless the transfer itself is STARTED. Where the
+// data is pushed it begins when there is one: see increments_push.go.
 
 // lookEvery is how often a consumer asks whether there is more, if no nudge
 // comes.
 const lookEvery = time.Minute
 
 // growing says whether a transfer goes on.
-func (t *Transfer) growing() bool { return t.Format == catalog.FormatGrowing }
+func (t *Transfer) growing() bool { return endless(t.Format) }
+
+func endless(format string) bool {
+	return format == catalog.FormatGrowing || format == catalog.FormatGrowingPush
+}
 
 const incrementMark = "~"
 
@@ -139,7 +144,7 @@ func (s *Service) increment(ctx context.Context, c identity.Caller, of string, n
 		if err != nil {
 			return err
 		}
-		if t.Peer != c.DID || t.Role != dsp.Provider || !t.growing() {
+		if t.Peer != c.DID || t.Role != dsp.Provider || !t.growing() || t.pushed() {
 			return noSuch("transfer", of)
 		}
 		if err := t.open(); err != nil {
@@ -178,7 +183,7 @@ func (s *Service) increment(ctx context.Context, c identity.Caller, of string, n
 func (s *Service) openIncrement(ctx context.Context, c identity.Caller, t *Transfer, number int64) (Transfer, error) {
 	part, err := s.transfer(ctx, incrementPID(t.PID, number))
 	if err != nil && corridor.KindOf(err) == corridor.NotFound {
-		return s.beginIncrement(ctx, c, t, number)
+		return s.beginIncrement(ctx, c.Peer.Participant, t, number)
 	}
 	if err == nil {
 		err = part.open()
@@ -188,7 +193,7 @@ func (s *Service) openIncrement(ctx context.Context, c identity.Caller, t *Trans
 
 // beginIncrement lets one increment go, if our law, the policy and the counts
 // of today permit it; else the whole transfer is suspended, with the reason.
-func (s *Service) beginIncrement(ctx context.Context, c identity.Caller, t *Transfer, number int64) (part Transfer, err error) {
+func (s *Service) beginIncrement(ctx context.Context, peer corridor.Participant, t *Transfer, number int64) (part Transfer, err error) {
 	if number > 1 {
 		before, err := s.transfer(ctx, incrementPID(t.PID, number-1))
 		if err == nil && before.Released != nil {
@@ -215,7 +220,7 @@ func (s *Service) beginIncrement(ctx context.Context, c identity.Caller, t *Tran
 	}
 	part = t.increment(number, s.now())
 	st := &step{tr: &part, whole: t}
-	refused, err := s.exportStill(ctx, c.Peer.Participant, a, &part, st)
+	refused, err := s.exportStill(ctx, peer, a, &part, st)
 	if err != nil {
 		return part, err
 	}
@@ -245,8 +250,12 @@ func (s *Service) roomForIncrement(ctx context.Context, agreement string) error 
 
 // increment is the record of an increment that begins.
 func (t *Transfer) increment(number int64, now time.Time) Transfer {
+	format := catalog.FormatPull
+	if t.pushed() {
+		format = catalog.FormatPush
+	}
 	return Transfer{PID: incrementPID(t.PID, number), PeerPID: incrementPID(t.PeerPID, number), PartOf: t.PID, Number: number, Role: t.Role, Peer: t.Peer, Callback: t.Callback,
-		Agreement: t.Agreement, Negotiation: t.Negotiation, Dataset: t.Dataset, State: dsp.Started, Format: catalog.FormatPull, Created: now.UTC()}
+		Agreement: t.Agreement, Negotiation: t.Negotiation, Dataset: t.Dataset, State: dsp.Started, Format: format, Created: now.UTC()}
 }
 
 // holdUp suspends a transfer whose next increment is refused, and gives the
@@ -265,8 +274,8 @@ func (s *Service) holdUp(ctx context.Context, pid string, refused error) error {
 	return refused
 }
 
-// follow brings in the increments of a transfer, one after the other, until
-// there is none for now.
+// follow brings the increments of a transfer, one after the other, until there
+// is none for now.
 func (s *Service) follow(ctx context.Context, pid string) error {
 	for {
 		s.run.looks(pid)
@@ -281,7 +290,7 @@ func (s *Service) follow(ctx context.Context, pid string) error {
 		if part == nil {
 			return s.lookLater(ctx, pid)
 		}
-		err = s.fetch(ctx, part)
+		err = s.carry(ctx, part)
 		s.run.forget(part.PID)
 		if err != nil {
 			return err
@@ -297,7 +306,16 @@ func (s *Service) restsHere(ctx context.Context, t *Transfer) bool {
 		return s.run.waits(t.PID)
 	}
 	part, err := s.transfer(ctx, incrementPID(t.PID, t.Increments))
-	return err == nil && part.Received != nil
+	return err == nil && part.gone()
+}
+
+// gone says whether an increment has nothing on its way any more, as whoever
+// moves it sees it.
+func (t *Transfer) gone() bool {
+	if t.pushed() {
+		return t.Acknowledged != nil
+	}
+	return t.Received != nil
 }
 
 // nextIncrement gives the increment that is on its way, or else begins the next
@@ -309,18 +327,25 @@ func (s *Service) nextIncrement(ctx context.Context, pid string) (*Transfer, err
 	}
 	if t.Increments > 0 {
 		part, err := s.transfer(ctx, incrementPID(pid, t.Increments))
-		if err != nil || part.Received == nil {
+		if err != nil || !part.gone() {
 			return s.takenUp(ctx, &part, err)
 		}
 	}
 	if t.Increments == MaxIncrements {
 		return nil, nil
 	}
+	if t.pushed() {
+		return s.nextToPush(ctx, &t, t.Increments+1)
+	}
 	m, err := s.askIncrement(ctx, &t, t.Increments+1)
 	if err != nil || m == nil {
 		return nil, err
 	}
-	return s.acceptIncrement(ctx, &t, t.Increments+1, m)
+	part, refused, err := s.acceptIncrement(ctx, &t, t.Increments+1, m)
+	if refused != nil {
+		s.log.WarnContext(ctx, "an increment is not taken", "transfer", t.PID, "increment", t.Increments+1, "error", refused)
+	}
+	return part, err
 }
 
 // takenUp goes on with an increment that is on its way.
@@ -369,28 +394,27 @@ func (s *Service) askIncrement(ctx context.Context, t *Transfer, number int64) (
 // acceptIncrement begins an increment as its consumer, if our own law permits
 // it with the numbers that the provider states; else the whole transfer is
 // suspended.
-func (s *Service) acceptIncrement(ctx context.Context, t *Transfer, number int64, m *dsp.TransferStartMessage) (*Transfer, error) {
+func (s *Service) acceptIncrement(ctx context.Context, t *Transfer, number int64, m *dsp.TransferStartMessage) (_ *Transfer, refused, err error) {
 	a, err := s.Agreement(ctx, t.Agreement)
 	if err == nil {
 		err = a.inForce()
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	part := t.increment(number, s.now())
 	part.address, part.dest = m.DataAddress, incrementFile(t.dest, number)
 	st := &step{tr: &part, whole: t}
-	refused, err := s.importIncrement(ctx, &a, &part, m.Facts, st)
+	refused, err = s.importIncrement(ctx, &a, &part, m.Facts, st)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if refused != nil {
-		s.log.WarnContext(ctx, "an increment is not taken", "transfer", t.PID, "increment", number, "error", s.holdUp(ctx, t.PID, refused))
-		return nil, nil
+		return nil, s.holdUp(ctx, t.PID, refused), nil
 	}
 	t.Increments = number
 	st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferStarted, State: string(part.State), Digests: map[string]string{"agreement": a.Digest}}}}
-	return &part, s.commit(ctx, st)
+	return &part, nil, s.commit(ctx, st)
 }
 
 // incrementFile names the file of an increment.
@@ -457,11 +481,14 @@ func (s *Service) lookLater(ctx context.Context, pid string) error {
 	if err != nil || t.State != dsp.Started || t.Pending != dsp.None {
 		return err
 	}
-	peer, err := s.cfg.Directory.Lookup(ctx, t.Peer)
-	if err != nil { // a person may be wanted
-		return err
+	held := ""
+	if !t.pushed() {
+		peer, err := s.cfg.Directory.Lookup(ctx, t.Peer)
+		if err != nil { // a person may be wanted
+			return err
+		}
+		held = s.held(StepFetch, peer, nil)
 	}
-	held := s.held(StepFetch, peer, nil)
 	if held == "" {
 		s.run.lookAfter(pid, s.cfg.LookEvery)
 		return nil
@@ -486,8 +513,11 @@ func (s *Service) endIncrement(ctx context.Context, tx *store.Tx, t *Transfer) e
 	if err != nil {
 		return ignoreNone(err)
 	}
-	if part.State.Final() || part.SHA256 != "" {
+	if part.State.Final() {
 		return nil
+	}
+	if part.SHA256 != "" {
+		return s.confirmIncrement(ctx, tx, &part)
 	}
 	part.State, part.Code, part.Reason, part.Parked = dsp.Terminated, t.Code, []string{"the transfer is " + stateName(t.State)}, ""
 	st := &step{tr: &part, receipts: []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferTerminated, State: string(part.State), Reason: short(part.Code, part.Reason)}}}}

@@ -31,6 +31,11 @@ func soon(_, kz *node) { kz.look = 20 * time.Millisecond }
 // increment.
 func goesOn(t *testing.T, cn, kz *node, p exchange.Publication) (mine, theirs, agreement string) {
 	t.Helper()
+	return goesOnIn(t, cn, kz, p, catalog.FormatGrowing)
+}
+
+func goesOnIn(t *testing.T, cn, kz *node, p exchange.Publication, format string) (mine, theirs, agreement string) {
+	t.Helper()
 	p.ID, p.Growing = "prices", true
 	if p.Facts == nil {
 		p.Facts = plainFacts()
@@ -43,7 +48,7 @@ func goesOn(t *testing.T, cn, kz *node, p exchange.Publication) (mine, theirs, a
 	if n.State != dsp.Finalized {
 		t.Fatalf("%s %v", n.State, n.Reason)
 	}
-	tr, err := kz.x.TransferIn(within(t, 5*time.Second), n.Agreement, catalog.FormatGrowing)
+	tr, err := kz.x.TransferIn(within(t, 5*time.Second), n.Agreement, format)
 	ok(t, err)
 	kz.arrived(tr.PID, 1)
 	return tr.PID, kz.untilTransfer(tr.PID, func(t exchange.Transfer) bool { return t.PeerPID != "" }).PeerPID, n.Agreement

@@ -83,6 +83,12 @@ func (s *Service) nudge(ctx context.Context, pid string) {
 	if err != nil || !t.growing() || t.State != dsp.Started || t.Parked != "" {
 		return // it looks when it is started again
 	}
+	if t.pushed() {
+		if t.Stalled == nil {
+			s.run.wanted(pid)
+		}
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, nudgeWait)
 	defer cancel()
 	if _, err := s.client.Send(ctx, dsp.Peer{ID: t.Peer, Base: t.Callback}, LookPath(t.PeerPID), nil); err != nil {
@@ -96,7 +102,7 @@ func (s *Service) Look(ctx context.Context, c identity.Caller, pid string) (*dsp
 	if err != nil {
 		return nil, err
 	}
-	if t.Peer != c.DID || t.Role != dsp.Consumer || !t.growing() {
+	if t.Peer != c.DID || t.Role != dsp.Consumer || !t.growing() || t.pushed() {
 		return nil, noSuch("transfer", pid)
 	}
 	if t.State == dsp.Started && t.Pending == dsp.None && t.Parked == "" && t.Stalled == nil {

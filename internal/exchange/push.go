@@ -24,13 +24,21 @@ import (
 // hears that all is well.
 
 // pushed says whether the provider sends the data of a transfer.
-func (t *Transfer) pushed() bool { return t.Format == catalog.FormatPush }
+func (t *Transfer) pushed() bool { return pushes(t.Format) }
+
+func pushes(format string) bool {
+	return format == catalog.FormatPush || format == catalog.FormatGrowingPush
+}
 
 // checkSink judges where a consumer wants the data. It must be at the host
 // where the consumer itself is: the law was asked about this recipient, in its
 // country, and about no other.
 func (s *Service) checkSink(ctx context.Context, m *dsp.TransferRequestMessage) error {
-	sink, err := m.DataAddress.Sink()
+	return s.checkSinkAt(ctx, m.DataAddress, m.CallbackAddress)
+}
+
+func (s *Service) checkSinkAt(ctx context.Context, at *dsp.DataAddress, callback string) error {
+	sink, err := at.Sink()
 	if err != nil {
 		return err
 	}
@@ -41,7 +49,7 @@ func (s *Service) checkSink(ctx context.Context, m *dsp.TransferRequestMessage) 
 	if err != nil {
 		return corridor.E(corridor.Invalid, "dataAddress: %w", err)
 	}
-	home, err := url.Parse(m.CallbackAddress)
+	home, err := url.Parse(callback)
 	if err != nil {
 		return corridor.E(corridor.Invalid, "callbackAddress: %w", err)
 	}
@@ -98,7 +106,7 @@ func (s *Service) delivered(ctx context.Context, pid string, r plane.Result) err
 	if err != nil {
 		return err
 	}
-	received, err := s.receiptOf(ctx, &t, corridor.ReceiptTransferReceived, r)
+	received, _, err := s.receiptOf(ctx, &t, corridor.ReceiptTransferReceived, r)
 	if err != nil {
 		return err
 	}
@@ -144,10 +152,10 @@ func (s *Service) Receive(ctx context.Context, transfer, token string) (plane.De
 	if err := claims.Match(t.PID, t.Agreement, t.Peer); err != nil {
 		return d, err
 	}
-	if t.Role != dsp.Consumer || !t.pushed() {
+	if t.Role != dsp.Consumer || !t.pushed() || t.growing() {
 		return d, noSuch("transfer", transfer)
 	}
-	if err := t.takes(); err != nil {
+	if err := orElse(t.takes(), s.takesOf(ctx, &t)); err != nil {
 		return d, err
 	}
 	a, err := s.Agreement(ctx, t.Agreement)
@@ -171,6 +179,19 @@ func (s *Service) Receive(ctx context.Context, transfer, token string) (plane.De
 		return d, corridor.E(corridor.Unavailable, "inbox: %w", err)
 	}
 	return plane.Delivery{Dest: t.dest}, nil
+}
+
+// takesOf says so of the transfer that an increment belongs to. One that has
+// arrived is said to be there whatever has come of the transfer.
+func (s *Service) takesOf(ctx context.Context, t *Transfer) error {
+	if t.PartOf == "" || t.Received != nil {
+		return nil
+	}
+	whole, err := s.whole(ctx, t)
+	if err != nil {
+		return err
+	}
+	return whole.open()
 }
 
 // takes says whether data of a push may come in now.

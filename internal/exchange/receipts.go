@@ -308,25 +308,26 @@ func (s *Service) background(f func(context.Context)) {
 // it: the provider's of the release of what we received, or the consumer's of
 // the arrival of what we pushed. Each writes it before it says that it is done;
 // if it is not there, or speaks of other bytes, these are not the same bytes.
-// A peer that keeps no such log is taken at its stream's word.
-func (s *Service) receiptOf(ctx context.Context, t *Transfer, kind string, r plane.Result) (*corridor.ReceiptRef, error) {
+// A peer that keeps no such log is taken at its stream's word. Of an increment
+// the receipt tells how many rows it has: a push does not.
+func (s *Service) receiptOf(ctx context.Context, t *Transfer, kind string, r plane.Result) (ref *corridor.ReceiptRef, rows int64, err error) {
 	a, err := s.Agreement(ctx, t.Agreement)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for attempt := time.Duration(1); ; attempt *= 2 {
-		ref, err := s.receiptNow(ctx, a, t, kind, r)
+		ref, rows, err := s.receiptNow(ctx, a, t, kind, r)
 		if corridor.KindOf(err) == corridor.NotFound {
-			return nil, nil
+			return nil, 0, nil
 		}
 		if err == nil || ref != nil || errors.Is(err, errNoSuchReceipt) || dsp.Permanent(err) || attempt > 64 {
-			return ref, err
+			return ref, rows, err
 		}
 		pause := time.NewTimer(attempt * 200 * time.Millisecond)
 		select {
 		case <-ctx.Done():
 			pause.Stop()
-			return nil, ctx.Err()
+			return nil, 0, ctx.Err()
 		case <-pause.C:
 		}
 	}
@@ -336,20 +337,23 @@ func (s *Service) receiptOf(ctx context.Context, t *Transfer, kind string, r pla
 var errNoSuchReceipt = errors.New("")
 
 // receiptNow asks the peer for it once.
-func (s *Service) receiptNow(ctx context.Context, a Agreement, t *Transfer, kind string, r plane.Result) (*corridor.ReceiptRef, error) {
+func (s *Service) receiptNow(ctx context.Context, a Agreement, t *Transfer, kind string, r plane.Result) (ref *corridor.ReceiptRef, rows int64, err error) {
 	st, bodies, err := s.peerReceipts(ctx, a, receiptsOf(a.ID, Part{Transfer: t.PeerPID}, false))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for i, body := range bodies {
 		if body.Type != kind || body.Transfer != t.PeerPID || body.Digests["content"] != r.SHA256 {
 			continue
 		}
 		p := st.peers[i]
-		ref := corridor.ReceiptRef{Origin: p.Log.Origin, Index: p.Index, Leaf: corridor.LeafHash(p.Entry)}
-		return &ref, s.commit(ctx, st)
+		ref = &corridor.ReceiptRef{Origin: p.Log.Origin, Index: p.Index, Leaf: corridor.LeafHash(p.Entry)}
+		if body.Increment != nil {
+			rows = body.Increment.Rows
+		}
+		return ref, rows, s.commit(ctx, st)
 	}
-	return nil, &corridor.Error{Kind: corridor.Conflict, Msg: "the peer's log holds no receipt " + kind + " for the bytes of this transfer", Why: "digest " + r.SHA256, Err: errNoSuchReceipt}
+	return nil, 0, &corridor.Error{Kind: corridor.Conflict, Msg: "the peer's log holds no receipt " + kind + " for the bytes of this transfer", Why: "digest " + r.SHA256, Err: errNoSuchReceipt}
 }
 
 // Logged is one entry of this node's log with its proof.

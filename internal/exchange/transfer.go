@@ -39,7 +39,7 @@ func (s *Service) transferIn(ctx context.Context, agreement, format string) (Tra
 	if err != nil {
 		return t, err
 	}
-	if format == catalog.FormatGrowing && a.DecidedBy != "" {
+	if endless(format) && a.DecidedBy != "" {
 		return t, onlyFinite(a.Peer)
 	}
 	if a.Role != dsp.Consumer {
@@ -177,7 +177,7 @@ func (s *Service) checkRequest(ctx context.Context, c identity.Caller, a Agreeme
 		return onlyFinite(c.DID)
 	case !slices.Contains(d.Formats(), m.Format):
 		return wrongFormat(m.Format, d.Formats()...)
-	case m.Format == catalog.FormatPush:
+	case pushes(m.Format):
 		return s.checkSink(ctx, m)
 	case m.DataAddress != nil:
 		return &corridor.Error{Kind: corridor.Invalid, Where: "dataAddress", Msg: "belongs to a push", Fix: "leave it out and fetch, or ask for " + catalog.FormatPush}
@@ -186,15 +186,17 @@ func (s *Service) checkRequest(ctx context.Context, c identity.Caller, a Agreeme
 }
 
 // known says whether data can be moved in a format at all.
-func known(format string) bool {
-	return format == catalog.FormatPull || format == catalog.FormatPush || format == catalog.FormatGrowing
+func known(format string) bool { return slices.Contains(allFormats(), format) }
+
+func allFormats() []string {
+	return []string{catalog.FormatPull, catalog.FormatPush, catalog.FormatGrowing, catalog.FormatGrowingPush}
 }
 
 // wrongFormat names the ways there are: of one dataset, or of all.
 func wrongFormat(got string, ways ...string) error {
 	what := "this gateway moves data"
 	if ways == nil {
-		ways = []string{catalog.FormatPull, catalog.FormatPush, catalog.FormatGrowing}
+		ways = allFormats()
 	} else {
 		what = "this dataset is offered"
 	}
@@ -291,17 +293,22 @@ func (s *Service) refuseTransfer(t *Transfer, cause error, st *step) {
 // sayStart tells the consumer where the data is. The token is made again when
 // the message is sent.
 func (s *Service) sayStart(t *Transfer, st *step) error {
-	m := &dsp.TransferStartMessage{Pids: t.pids()}
-	if t.Role == dsp.Provider && !t.pushed() {
-		var err error
-		if m.DataAddress, err = s.dataAddress(t); err != nil {
-			return err
-		}
+	m, err := s.startMessage(t)
+	if err != nil {
+		return err
 	}
 	t.Parked, t.StoppedBy = "", ""
 	st.receipts = append(st.receipts, receipt{body: corridor.Receipt{Type: corridor.ReceiptTransferStarted, State: string(dsp.Started), PeerRefs: st.heard}})
 	st.say(m, &m.Extensions, t.Role.Other(), dsp.Started)
 	return nil
+}
+
+func (s *Service) startMessage(t *Transfer) (m *dsp.TransferStartMessage, err error) {
+	m = &dsp.TransferStartMessage{Pids: t.pids()}
+	if t.Role == dsp.Provider && !t.pushed() {
+		m.DataAddress, err = s.dataAddress(t)
+	}
+	return m, err
 }
 
 // sayStop tells the peer that a transfer is suspended or ended here.
@@ -498,6 +505,9 @@ func (s *Service) TransferCompleted(ctx context.Context, c identity.Caller, pid 
 		}
 		if n := len(st.heard); n > 0 {
 			t.Received = &st.heard[n-1]
+		}
+		if t.pushed() && t.Acknowledged != nil { // both have said it at once
+			return nil
 		}
 		st.receipts = []receipt{{body: corridor.Receipt{Type: corridor.ReceiptTransferAcknowledged, State: string(t.State), Digests: t.late(digests), PeerRefs: st.heard},
 			note: func(ref corridor.ReceiptRef) { t.Acknowledged = &ref }}}

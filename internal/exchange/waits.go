@@ -184,6 +184,8 @@ func (t *Transfer) waits(now time.Time, l limits) *Waiting {
 		w = Waiting{On: "peer", Why: "suspended by the " + string(t.StoppedBy), Next: "the peer resumes, or either side terminates"}
 	case t.Stalled != nil:
 		w = Waiting{On: "node", Why: "it is not known whether the data may move", Next: "it is tried again by itself; " + t.Stalled.Why, Retry: &t.Stalled.Retry}
+	case t.growing() && t.State == dsp.Started && t.pushed():
+		w = Waiting{On: "peer", Why: fmt.Sprintf("the data goes on; increments so far: %d", t.Increments), Next: "what is added (corridor append) is pushed; either side completes it"}
 	case t.growing() && t.State == dsp.Started && t.Role == dsp.Consumer:
 		w = Waiting{On: "peer", Why: fmt.Sprintf("the data goes on; increments so far: %d", t.Increments), Next: "the provider says when there is more, and is asked now and then; either side completes it"}
 	case t.growing() && t.State == dsp.Started:

@@ -49,6 +49,7 @@ func (s *server) routes() []route {
 
 		// for peers: what Corridor adds
 		{pattern: "GET " + Base + "/transfers/{pid}/corridor-address", kind: peer, family: tra, call: state(x.Address)},
+		{pattern: "POST " + Base + "/transfers/{pid}/corridor-address", kind: peer, family: tra, role: dsp.Consumer, call: message(x.IncrementOffered)},
 		{pattern: "POST " + Base + "/transfers/{pid}/corridor-look", kind: peer, family: tra, role: dsp.Consumer, call: state(x.Look)},
 		{pattern: "GET " + Base + "/corridor/receipts/{pid}", kind: peer, family: tra, call: s.receipts},
 

@@ -20,7 +20,9 @@ import (
 const increments = 5
 
 // goesOn says whether a transfer is one that goes on, and not an increment.
-func goesOn(t exchange.Transfer) bool { return t.Format == catalog.FormatGrowing }
+func goesOn(t exchange.Transfer) bool {
+	return t.Format == catalog.FormatGrowing || t.Format == catalog.FormatGrowingPush
+}
 
 // add adds the next increment, after a while: often while the one before it is
 // still on its way.

@@ -64,6 +64,9 @@ func scenes() []scene {
 		{name: "data that goes on", grows: true, play: func(p *play) { p.goesOn(catalog.FormatGrowing) }},
 		{name: "data that goes on is suspended", grows: true, raced: true, play: func(p *play) { p.goesOnAfterPauses(catalog.FormatGrowing) }},
 		{name: "data that goes on is ended", grows: true, raced: true, play: func(p *play) { p.endsWhatGoesOn(catalog.FormatGrowing) }},
+		{name: "data that goes on is pushed", grows: true, play: func(p *play) { p.goesOn(catalog.FormatGrowingPush) }},
+		{name: "data that goes on and is pushed is suspended", grows: true, raced: true, play: func(p *play) { p.goesOnAfterPauses(catalog.FormatGrowingPush) }},
+		{name: "data that goes on and is pushed is ended", grows: true, raced: true, play: func(p *play) { p.endsWhatGoesOn(catalog.FormatGrowingPush) }},
 		{name: "nobody resumes", limits: limits{person: 9 * time.Hour}, raced: true, play: (*play).neverResumed},
 	}
 }
