@@ -233,6 +233,7 @@ type Service struct {
 	tokens   *plane.Tokens
 	files    *plane.Files
 	plane    *plane.Handler
+	gate     *plane.Gate // of all that this node sends
 	bell     bell
 	turns    turns                // of negotiations
 	datasets shared[*dsp.Dataset] // of peers
@@ -340,7 +341,8 @@ func New(c Config) (*Service, error) {
 		return nil, err
 	}
 	s.files = plane.NewFiles()
-	s.plane = plane.NewHandler(s, plane.HandlerConfig{Log: c.Log})
+	s.gate = plane.NewGate()
+	s.plane = plane.NewHandler(s, plane.HandlerConfig{Gate: s.gate, Log: c.Log})
 	s.db.Hear(s.told)
 	return s, s.loadTrust(context.Background())
 }

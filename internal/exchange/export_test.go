@@ -85,3 +85,6 @@ func (s *Service) AgreementVersion(ctx context.Context, id string) (int64, error
 func (s *Service) Touch(ctx context.Context, pid string) (Transfer, error) {
 	return s.actTransfer(ctx, pid, func(*Transfer, *step) error { return nil })
 }
+
+// Held says whether what this node sends is held up.
+func (s *Service) Held() bool { return s.gate.Held() }

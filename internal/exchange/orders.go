@@ -39,12 +39,13 @@ func (s *Service) TakeOrder(ctx context.Context, raw []byte) (Taken, error) {
 		return Taken{}, err
 	}
 	out := Taken{Kind: "order", Authority: o.Authority, Jurisdiction: o.Jurisdiction, Number: o.Number, Digest: sealed.Digest()}
+	taken := signedOrder(sealed, o, raw)
+	defer s.holdFor(taken)()
 	err = s.changeTrust(ctx, func(tx *store.Tx) ([]receipt, []corridor.Target, error) {
 		t, err := readTrust(ctx, tx)
 		if err != nil {
 			return nil, nil, err
 		}
-		taken := signedOrder(sealed, o, raw)
 		if known, err := t.comesAfter(taken); known || err != nil {
 			return nil, nil, err
 		}
@@ -55,6 +56,20 @@ func (s *Service) TakeOrder(ctx context.Context, raw []byte) (Taken, error) {
 		return []receipt{orderReceipt(taken)}, []corridor.Target{t.target(taken)}, nil
 	})
 	return out, err
+}
+
+// holdFor holds up all that this node sends until release is called, if one of
+// the orders stops something and is not known yet: the streams would compete
+// with its acceptance for the processor. Which of them end for good is said by
+// what is written down. Whoever repeats an old order holds nothing up.
+func (s *Service) holdFor(orders ...order) (release func()) {
+	t := s.trust.Load()
+	for _, o := range orders {
+		if known, err := t.comesAfter(o); !known && err == nil && o.Act != corridor.OrderLift {
+			return s.gate.Hold()
+		}
+	}
+	return func() {}
 }
 
 // highest is the highest number that an authority is known to have given out.
@@ -146,6 +161,7 @@ func (s *Service) takeFeed(ctx context.Context, raw []byte, byHand bool) (Taken,
 	if err != nil {
 		return out, err
 	}
+	defer s.holdFor(orders...)()
 	err = s.changeTrust(ctx, func(tx *store.Tx) ([]receipt, []corridor.Target, error) {
 		t, err := readTrust(ctx, tx)
 		if err != nil {

@@ -79,7 +79,7 @@ func (s *Service) push(ctx context.Context, t *Transfer) error {
 	// A consumer that is away is waited for as long as a message is repeated.
 	wait, cancel := s.untilGivenUp(ctx, t)
 	defer cancel()
-	r, err := plane.Push(wait, s, plane.PushRequest{Transfer: t.PID, URL: sink.URL, Method: sink.Method, Header: sink.Header, Client: s.cfg.Streams, Attempts: maxAttempts, Chance: s.cfg.Chance,
+	r, err := plane.Push(wait, s, plane.PushRequest{Transfer: t.PID, URL: sink.URL, Method: sink.Method, Header: sink.Header, Client: s.cfg.Streams, Attempts: maxAttempts, Gate: s.gate, Chance: s.cfg.Chance,
 		Grant: func(ctx context.Context) (plane.Grant, error) {
 			for {
 				now, err := s.transfer(ctx, t.PID)

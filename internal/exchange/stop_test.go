@@ -15,6 +15,7 @@ import (
 	"corridor"
 	"corridor/internal/dsp"
 	"corridor/internal/exchange"
+	"corridor/internal/store"
 )
 
 // slow lets a stream out only while the tap is open.
@@ -235,5 +236,77 @@ func TestStartIsDecidedAgain(t *testing.T) {
 	n = m
 	if tr := once(); tr.State != dsp.Terminated || tr.Code != "refused_by_law" {
 		t.Errorf("%s %s %v", tr.State, tr.Code, tr.Reason)
+	}
+}
+
+// metered counts what the plane wants to send, before the network takes it.
+type metered struct {
+	http.ResponseWriter
+	parts *atomic.Int64
+}
+
+func (m metered) Write(p []byte) (int, error) {
+	m.parts.Add(1)
+	return m.ResponseWriter.Write(p)
+}
+
+func (m metered) Unwrap() http.ResponseWriter { return m.ResponseWriter }
+
+// The database is busy when the order comes: what runs waits for it, so that
+// no byte is out that the order, once it is in force, would have stopped.
+func TestNothingIsSentWhileAnOrderIsAccepted(t *testing.T) {
+	var parts atomic.Int64
+	cn, kz, _, theirs, tap := running(t, func(cn *node) {
+		drips := cn.wrap
+		cn.wrap = func(next http.Handler) http.Handler {
+			return drips(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasPrefix(r.URL.Path, "/data/") {
+					w = metered{w, &parts}
+				}
+				next.ServeHTTP(w, r)
+			}))
+		}
+	})
+	cnBody, kzBody := authority(t, "CN", "SM2"), authority(t, "KZ", "Ed25519")
+	compact := treaty(t, nil, cnBody, kzBody)
+	cn.adopt(compact)
+	kz.adopt(compact)
+	order := cnBody.suspend(corridor.Target{})
+	busy, free := make(chan struct{}), make(chan struct{})
+	wrote, taken := make(chan error, 1), make(chan error, 1)
+	go func() {
+		wrote <- cn.db.Write(context.Background(), func(*store.Tx) error {
+			close(busy)
+			<-free
+			return nil
+		})
+	}()
+	<-busy
+	ctx := within(t, 20*time.Second)
+	go func() {
+		_, err := cn.x.Take(ctx, order)
+		taken <- err
+	}()
+	for !cn.x.Held() {
+		if ctx.Err() != nil {
+			t.Fatal("the order holds nothing up")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	before := parts.Load()
+	close(tap) // the stream could go on now; it must not
+	time.Sleep(100 * time.Millisecond)
+	if n := parts.Load() - before; n > 1 { // one that had its turn before
+		t.Errorf("%d parts were sent while the order was accepted", n)
+	}
+	close(free)
+	ok(t, <-wrote)
+	ok(t, <-taken)
+	if cn.x.Held() {
+		t.Error("what was not stopped is held for ever")
+	}
+	cn.untilTransfer(theirs, func(t exchange.Transfer) bool { return t.State == dsp.Suspended })
+	if n := parts.Load() - before; n > 1 {
+		t.Errorf("%d parts were sent under the order", n)
 	}
 }

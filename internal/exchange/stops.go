@@ -49,6 +49,7 @@ func (s *Service) StopCorridor(ctx context.Context, stop Stop) error {
 		return corridor.E(corridor.Internal, "a stop names its cause and its reason")
 	}
 	stop.Since = corridor.Moment(s.now())
+	defer s.gate.Hold()()
 	return s.changeTrust(ctx, func(tx *store.Tx) ([]receipt, []corridor.Target, error) { return putStop(ctx, tx, stop) })
 }
 

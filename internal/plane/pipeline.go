@@ -75,7 +75,7 @@ func (t *textProgram) run(ctx context.Context, from point, out *sink) error {
 	}
 	var wg sync.WaitGroup
 	for range workers {
-		wg.Go(func() { labour(t.codec.worker(), work) })
+		wg.Go(func() { labour(t.codec.worker(), work, out.turn) })
 	}
 	var readErr error // owned by the reader until order is closed
 	wg.Go(func() {
@@ -94,9 +94,12 @@ func (t *textProgram) run(ctx context.Context, from point, out *sink) error {
 
 // labour transforms what comes. The channel's buffer holds every piece there
 // is, so nobody ever waits to put one in.
-func labour(w rowWorker, work <-chan *piece) {
+func labour(w rowWorker, work <-chan *piece, turn func(func()) error) {
 	for p := range work {
-		p.out, p.rows, p.lines, p.err = w.transform(p.out[:0], p.in)
+		err := turn(func() { p.out, p.rows, p.lines, p.err = w.transform(p.out[:0], p.in) })
+		if err != nil {
+			p.err = err
+		}
 		if p.err == nil && p.long {
 			p.err = &rowError{err: tooLong()}
 		}

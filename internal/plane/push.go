@@ -23,6 +23,7 @@ type PushRequest struct {
 	Attempts int                 // 0: 5
 	Backoff  time.Duration       // first pause between attempts, doubled up to 30 s; 0: 1 s
 	Idle     time.Duration       // longest time without any progress; 0: 2 minutes
+	Gate     *Gate               // at which it takes its turns; nil: at none
 	Chance   func(n int64) int64 // draws a number below n, for the pauses; nil: rand.Int64N
 }
 
@@ -132,6 +133,7 @@ type outcome struct {
 func (p *push) make(ctx context.Context, g Grant, w io.Writer, out *io.PipeWriter) outcome {
 	s := newSink(w)
 	s.maxBytes, s.maxRows = g.MaxBytes, g.MaxRows
+	s.through(ctx, p.q.Gate)
 	err := p.run(ctx, g, s)
 	r := s.result()
 	if err == nil {

@@ -20,6 +20,7 @@ type HandlerConfig struct {
 	MaxStreams   int           // running at once; 0: 512
 	WriteTimeout time.Duration // longest that one write may wait for the consumer; 0: 1 minute
 	ReadTimeout  time.Duration // longest that one read may wait for the provider of a push; 0: 1 minute
+	Gate         *Gate         // at which the streams take their turns; nil: at none
 	Log          *slog.Logger  // nil: silent
 }
 

@@ -121,6 +121,7 @@ func contentType(format string) string {
 func (s *stream) run(ctx context.Context) error {
 	s.sink = newSink(s)
 	s.sink.skip, s.sink.maxBytes, s.sink.maxRows = s.offset, s.grant.MaxBytes, s.grant.MaxRows
+	s.sink.through(ctx, s.h.cfg.Gate)
 	s.sink.mark = func(p point) {
 		s.h.marks.add(s.transfer, s.etag, p)
 		if !s.begun && time.Since(s.began) > patience {

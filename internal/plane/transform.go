@@ -112,6 +112,8 @@ type sink struct {
 	maxRows  int64
 	mark     func(point) // told of places to take up from; may be nil
 	marked   int64
+	gate     *Gate        // at which this stream takes its turns
+	enter    func() error // waits for a turn; nil: there is no gate
 }
 
 const markEvery = 16 << 20
@@ -141,7 +143,9 @@ func (s *sink) write(p []byte, rows int64) error {
 	if s.maxBytes > 0 && int64(len(p)) > s.maxBytes-s.bytes {
 		return corridor.E(corridor.Forbidden, "the outcome has more than the %d bytes that were agreed", s.maxBytes)
 	}
-	s.sum.Write(p)
+	if err := s.turn(func() { s.sum.Write(p) }); err != nil {
+		return err
+	}
 	before := s.bytes
 	s.bytes += int64(len(p))
 	s.rows += rows
@@ -154,6 +158,25 @@ func (s *sink) write(p []byte, rows int64) error {
 	if _, err := s.w.Write(p); err != nil {
 		return &writeError{err}
 	}
+	return nil
+}
+
+// through lets a sink take its turns at a gate, until a context ends.
+func (s *sink) through(ctx context.Context, g *Gate) {
+	s.gate, s.enter = g, func() error { return g.enter(ctx) }
+}
+
+// turn works when it is this stream's turn. The work waits for nothing.
+func (s *sink) turn(work func()) error {
+	if s.enter == nil {
+		work()
+		return nil
+	}
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.gate.leave()
+	work()
 	return nil
 }
 
