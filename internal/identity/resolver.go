@@ -189,7 +189,7 @@ func (r *Resolver) names(ctx context.Context, side, service string) error {
 			return err
 		}
 	}
-	return &corridor.Error{Kind: corridor.Unauthenticated, Where: clip(service), Msg: "is no trust service that " + clip(side) + " names", Fix: "name it in the DID document of that side: trust_did"}
+	return &corridor.Error{Kind: corridor.Unauthenticated, Where: clip(service), Msg: "the validation is by no key of the trust service of " + clip(side) + ", whose document does not name this one", Fix: "name it in the DID document of that side: trust_did"}
 }
 
 // Renewed gives a document that lacks something: fetched again, if it is old
