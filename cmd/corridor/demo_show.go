@@ -259,12 +259,20 @@ func wrap(text string, room int) []string {
 	return append(lines, strings.TrimRight(line, " "))
 }
 
+// closing are the wide marks that no line begins with.
+const closing = "，。、；：？！）》」』】"
+
 // pieces cuts text where a line may end.
 func pieces(text string) []string {
 	var out []string
 	var cur strings.Builder
 	for _, r := range text {
 		cur.WriteRune(r)
+		if strings.ContainsRune(closing, r) && len(out) > 0 && cur.Len() == len(string(r)) {
+			out[len(out)-1] += cur.String()
+			cur.Reset()
+			continue
+		}
 		if r == ' ' || runeCells(r) == 2 {
 			out = append(out, cur.String())
 			cur.Reset()

@@ -96,7 +96,14 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	stdout, stderr = onScreen(stdout), onScreen(stderr)
 	a := &app{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr}
+	asks := langAsked(args)
+	if err := asks.check(); err != nil {
+		fmt.Fprintln(stderr, "corridor:", err)
+		return exitUsage
+	}
+	args = asks.args
 	var c cli
+	var sheet *helpSheet
 	exited := -1
 	parser, err := kong.New(&c,
 		kong.Name("corridor"),
@@ -104,12 +111,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.UsageOnError(),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, ValueFormatter: func(v *kong.Value) string { return sheet.value(v) }}),
+		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error { return sheet.print(options, ctx) }),
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "corridor: command table:", err)
 		return exitInternal
 	}
+	sheet = newHelpSheet(parser.Model, asks)
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
@@ -118,7 +127,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "corridor: %v\nSee corridor --help, or corridor COMMAND --help for examples.\n", err)
+		fmt.Fprint(stderr, sheet.misread(err))
 		return exitUsage
 	}
 	a.lang = langOf(kctx)

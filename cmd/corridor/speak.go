@@ -89,11 +89,18 @@ type sentence struct {
 var verbs = regexp.MustCompile(`%(\[\d+\])?[-+# 0]*\d*(\.\d+)?[a-z]`)
 
 func newInterpreter(lang string) *interpreter {
-	s := &interpreter{lang: lang}
 	if lang == "" || lang == "en" {
+		return &interpreter{lang: lang}
+	}
+	return interpreterOf(lang, sentences())
+}
+
+func interpreterOf(lang string, texts map[string]said) *interpreter {
+	s := &interpreter{lang: lang}
+	if lang != "zh" && lang != "ru" {
 		return s
 	}
-	s.texts = sentences()
+	s.texts = texts
 	for key := range s.texts {
 		if !strings.Contains(strings.TrimSpace(key), " ") { // one word: it may be anybody's name
 			continue
