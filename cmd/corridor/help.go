@@ -116,7 +116,7 @@ func newHelpSheet(app *kong.Application, q question) *helpSheet {
 }
 
 func (h *helpSheet) node(n *kong.Node, q question) {
-	n.Help = h.text(n.Help)
+	n.Help, n.Detail = h.text(n.Help), h.detail(n.Detail)
 	for _, v := range n.Positional {
 		v.Help = h.text(v.Help)
 	}
@@ -271,42 +271,64 @@ func (h *helpSheet) table(b *strings.Builder, title string, rows [][2]string) {
 	}
 }
 
-// reflow lays out a text: paragraphs are filled, and what is indented, as
-// examples are, stands as it is, with an empty line around it.
-func reflow(text string, room int) string {
+// helpBlocks are the paragraphs of a text, each on one line, and what is
+// indented between them, as examples are, in its own lines.
+func helpBlocks(text string) []string {
 	var blocks []string
-	var indented bool
+	var open, indented bool // whether the next line may belong to the last block
 	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
-		last := len(blocks) - 1
-		switch own := strings.HasPrefix(line, "  "); {
-		case line == "":
-			blocks, indented = append(blocks, ""), false
-		case own && indented:
-			blocks[last] += "\n    " + strings.TrimPrefix(line, "  ")
-		case own:
-			blocks, indented = append(blocks, "    "+strings.TrimPrefix(line, "  ")), true
-		case last < 0 || indented || blocks[last] == "":
-			blocks, indented = append(blocks, line), false
-		case endsWide(blocks[last]):
-			blocks[last] += line
-		default:
-			blocks[last] += " " + line
-		}
-	}
-	var b strings.Builder
-	for _, block := range blocks {
+		last, own := len(blocks)-1, strings.HasPrefix(line, "  ")
 		switch {
-		case block == "":
+		case line == "":
+			open = false
 			continue
-		case b.Len() > 0:
-			b.WriteString("\n")
+		case open && own && indented:
+			blocks[last] += "\n" + line
+		case open && !own && !indented:
+			blocks[last] += " " + line
+		default:
+			blocks = append(blocks, line)
 		}
-		if !strings.HasPrefix(block, "    ") {
-			block = strings.Join(wrap(block, room), "\n")
-		}
-		b.WriteString(block + "\n")
+		open, indented = true, own
 	}
-	return b.String()
+	return blocks
+}
+
+// detail is the long help in the person's language: paragraphs are said in it,
+// and examples stand as they are, but for what is remarked beside them.
+func (h *helpSheet) detail(text string) string {
+	if text == "" || h.lang != "zh" && h.lang != "ru" {
+		return text
+	}
+	blocks := helpBlocks(text)
+	for i, block := range blocks {
+		if !strings.HasPrefix(block, "  ") {
+			blocks[i] = h.text(block)
+			continue
+		}
+		lines := strings.Split(block, "\n")
+		for j, line := range lines {
+			if command, remark, ok := strings.Cut(line, " # "); ok {
+				lines[j] = command + " # " + h.text(remark)
+			}
+		}
+		blocks[i] = strings.Join(lines, "\n")
+	}
+	return strings.Join(blocks, "\n\n")
+}
+
+// reflow lays out a text: paragraphs are filled, and what is indented stands as
+// it is.
+func reflow(text string, room int) string {
+	blocks := helpBlocks(text)
+	for i, block := range blocks {
+		if strings.HasPrefix(block, "  ") {
+			blocks[i] = "  " + strings.ReplaceAll(block, "\n", "\n  ")
+		} else {
+			blocks[i] = strings.Join(wrap(block, room), "\n")
+		}
+	}
+	return strings.Join(blocks, "\n\n") + "\n"
 }
 
 // endsWide says whether a text ends with a letter that needs no space after it.

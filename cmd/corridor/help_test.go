@@ -10,7 +10,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// saidByHelp lists what --help says of commands, arguments and flags, once each.
+// saidByHelp lists what --help says of commands, arguments and flags, and its
+// long texts by paragraphs, once each.
 func saidByHelp(t *testing.T) map[string]bool {
 	t.Helper()
 	parser, err := kong.New(&cli{}, kong.Name("corridor"))
@@ -21,6 +22,17 @@ func saidByHelp(t *testing.T) map[string]bool {
 	var read func(n *kong.Node)
 	read = func(n *kong.Node) {
 		all[n.Help] = true
+		for _, block := range helpBlocks(n.Detail) {
+			if !strings.HasPrefix(block, "  ") {
+				all[block] = true
+				continue
+			}
+			for line := range strings.SplitSeq(block, "\n") {
+				if _, remark, ok := strings.Cut(line, " # "); ok {
+					all[remark] = true
+				}
+			}
+		}
 		for _, v := range n.Positional {
 			all[v.Help] = true
 		}
@@ -58,8 +70,8 @@ func TestHelpExistsInThreeLanguages(t *testing.T) {
 		if !english[text] && !strings.Contains("|"+own+"|", "|"+text+"|") {
 			t.Errorf("%q: no help says it", text)
 		}
-		for _, name := range regexp.MustCompile(`--[a-z][a-z-]+|\b[A-Z]{3,}\d*\b|docs/\S+\.md`).FindAllString(text, -1) {
-			if name != "NAME" && name != "VALUE" && (!strings.Contains(s.zh, name) || !strings.Contains(s.ru, name)) {
+		for _, name := range regexp.MustCompile(`--[a-z][a-z-]+|corridor [a-z]+|\b[A-Z]{3,}\d*\b|docs/\S+\.md`).FindAllString(text, -1) {
+			if name != "NAME" && name != "VALUE" && name != "corridor go" && (!strings.Contains(s.zh, name) || !strings.Contains(s.ru, name)) {
 				t.Errorf("%q: a translation does not name %s", text, name)
 			}
 		}
@@ -79,6 +91,9 @@ func helpIn(t *testing.T, words ...string) string {
 func TestHelpIsLaidOutInColumns(t *testing.T) {
 	t.Parallel()
 	for _, lang := range []string{"zh", "ru"} {
+		if got := helpIn(t, "--lang", lang, "transfer", "--help"); !strings.Contains(got, "\n    corridor transfer urn:uuid:... --dir node\n") || strings.Contains(got, "Example") || strings.Contains(got, "dataset that grows") {
+			t.Errorf("%s: %s", lang, got)
+		}
 		got := helpIn(t, "--lang", lang, "--help")
 		if strings.Contains(got, "Commands:") || strings.Contains(got, "Usage") || !strings.Contains(got, " check  ") {
 			t.Errorf("%s: %s", lang, got)
