@@ -26,6 +26,8 @@ type serveCmd struct {
 	DB  string `name:"db" env:"CORRIDOR_DB" help:"Where the state is, instead of what the configuration says: a file, or the address of a PostgreSQL database. Other users see the arguments of a process: give a password in the environment variable." placeholder:"PLACE"`
 
 	ClockIsRight bool `name:"clock-is-right" help:"Your word, for this start, that the machine's clock is right although it has gone on by more than a week since the node was last there. Without it nothing that has waited too long is ended until a peer or a witness says the same time."`
+
+	speech
 }
 
 // Help gives an example.
@@ -71,7 +73,9 @@ func (c serveCmd) Run(a *app) error {
 	}
 	g, ctx := errgroup.WithContext(a.ctx)
 	g.Go(func() error { return n.run(ctx, l) })
-	fmt.Fprintf(a.stdout, "%s\n  %s (%s), signs with %s\n  manage it with: corridor status --dir %s\n", n.base, cfg.DID, cfg.Jurisdiction, cfg.Suite, c.Dir)
+	if err := a.print("%s\n  %s (%s), signs with %s\n  manage it with: corridor status --dir %s\n", n.base, cfg.DID, cfg.Jurisdiction, cfg.Suite, c.Dir); err != nil {
+		log.Warn("what runs here is not on standard output", "error", err)
+	}
 	g.Go(func() error { // what the start needed and nobody will need again
 		debug.FreeOSMemory()
 		if err := dropStart(); err != nil {

@@ -35,7 +35,7 @@ func (s said) in(lang string) string {
 // sentences are those of all commands that speak by them.
 func sentences() map[string]said {
 	all := map[string]said{}
-	for _, part := range []map[string]said{peersWords(), approvalsWords(), authorityWords(), credentialsWords(), keysWords(), evidenceWords(), nodeWords(), growingWords(), refusalWords()} {
+	for _, part := range []map[string]said{peersWords(), approvalsWords(), authorityWords(), credentialsWords(), keysWords(), evidenceWords(), nodeWords(), growingWords(), refusalWords(), serveWords()} {
 		maps.Copy(all, part)
 	}
 	return all

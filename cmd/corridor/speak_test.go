@@ -23,7 +23,7 @@ func TestEverySentenceExistsInThreeLanguages(t *testing.T) {
 	t.Parallel()
 	index := regexp.MustCompile(`\[\d+\]`)
 	var parts int
-	for _, part := range []map[string]said{peersWords(), approvalsWords(), authorityWords(), credentialsWords(), keysWords(), evidenceWords(), nodeWords(), growingWords(), refusalWords()} {
+	for _, part := range []map[string]said{peersWords(), approvalsWords(), authorityWords(), credentialsWords(), keysWords(), evidenceWords(), nodeWords(), growingWords(), refusalWords(), serveWords()} {
 		parts += len(part)
 	}
 	all := sentences()

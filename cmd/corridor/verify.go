@@ -103,7 +103,7 @@ func (c verifyCmd) page(a *app) error {
 	if err := writeWhole(c.Page, html.Bytes()); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(a.stdout, "%s: %s, %s. Open it in a browser; no network is needed.\n", c.Page, megabytes(int64(html.Len())), corridor.Digest(html.Bytes()))
+	err := a.print("%s: %s, %s. Open it in a browser; no network is needed.\n", c.Page, megabytes(int64(html.Len())), corridor.Digest(html.Bytes()))
 	return err
 }
 

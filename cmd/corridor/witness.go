@@ -28,6 +28,8 @@ type witnessCmd struct {
 	Listen string   `default:"127.0.0.1:0" help:"Address to listen on. Put TLS in front of any but a loopback address."`
 	Log    []string `sep:"none" help:"vkey of a log to cosign (origin+hash+key). Repeatable."`
 	Logs   string   `type:"existingfile" help:"File with one vkey on each line, or a tlog-policy, whose log lines are taken."`
+
+	speech
 }
 
 // Help gives an example.
@@ -76,7 +78,7 @@ func (c witnessCmd) serve(a *app, db *store.DB, cfg ledger.WitnessConfig) error 
 		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn)}
 	c.announce(a, cfg.Name, w.VKeys(), l.Addr().String())
 	if len(cfg.Logs) == 0 {
-		fmt.Fprintln(a.stdout, "No log is cosigned yet: add --log VKEY or --logs FILE.")
+		fmt.Fprint(a.stdout, a.text("No log is cosigned yet: add --log VKEY or --logs FILE.\n"))
 	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
@@ -101,10 +103,10 @@ func (witnessCmd) announce(a *app, name string, vkeys []string, addr string) {
 		if i > 0 { // a policy names each key once
 			label = fmt.Sprintf("%s/%d", name, i+1)
 		}
-		fmt.Fprintf(a.stdout, "For policies: witness %s %s http://%s\n", label, vkey, addr)
+		fmt.Fprint(a.stdout, a.text("For policies: witness %s %s http://%s\n", label, vkey, addr))
 	}
 	if len(vkeys) > 1 {
-		fmt.Fprintln(a.stdout, "These are keys of one witness. A policy takes one of them, or counts both as one: group NAME any "+name+" "+name+"/2")
+		fmt.Fprint(a.stdout, a.text("These are keys of one witness. A policy takes one of them, or counts both as one: group NAME any %s %s\n", name, name+"/2"))
 	}
 }
 
