@@ -116,7 +116,7 @@ func demoExchangeTexts() map[string]corridor.Text {
 		"held":     {EN: "All %d steps held, in %s.", ZH: "全部 %d 个步骤均成立，用时 %s。", RU: "Все шаги (%d) выполнены за %s."},
 		"left":     {EN: "Left for you:", ZH: "为您保留：", RU: "Осталось для вас:"},
 		"received": {EN: "received file", ZH: "收到的文件", RU: "полученный файл"},
-		"proof":    {EN: "proof bundle", ZH: "证明包", RU: "пакет доказательств"},
+		"proof":    {EN: "proof bundle", ZH: "证据包", RU: "пакет доказательств"},
 		"nodedata": {EN: "both nodes", ZH: "两个节点", RU: "оба узла"},
 		"next":     {EN: "Three commands to try next:", ZH: "接下来可以试试：", RU: "Что попробовать дальше:"},
 		"keep":     {EN: "Both nodes keep serving; stop them with Ctrl-C.", ZH: "两个节点继续运行；按 Ctrl-C 停止。", RU: "Оба узла продолжают работать; остановка: Ctrl-C."},

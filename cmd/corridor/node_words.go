@@ -55,7 +55,7 @@ func nodeWords() map[string]said {
 		"the consumer asks for the transfer":                                              {"由使用方请求传输", "передачу запрашивает потребитель"},
 		"the provider suspended this transfer, and only the provider resumes it":          {"提供方中止了本次传输，只有提供方可以恢复", "передачу остановил поставщик, и возобновить может только он"},
 		"the copy of this transfer was deleted at the end of its term":                    {"本次传输的副本已在期满时删除", "копия этой передачи удалена в конце срока"},
-		"the bundle does not verify":                                                      {"证明包未通过验证", "пакет доказательств не проходит проверку"},
+		"the bundle does not verify":                                                      {"证据包未通过验证", "пакет доказательств не проходит проверку"},
 		"a rejection names who rejects and why":                                           {"拒绝须写明由谁拒绝及理由", "отказ называет, кто отказывает и почему"},
 		"give by and reason":                                                              {"请给出 by 和 reason", "укажите by и reason"},
 		"an approval names who gives it and under which reference":                        {"批准须写明由谁批准及文号", "разрешение называет, кто его дал и под каким номером"},

@@ -57,7 +57,7 @@ func (c verifyCmd) Run(a *app) error {
 	if c.JSON {
 		_, err = a.stdout.Write(rep.JSON())
 	} else {
-		err = c.print(a.stdout, rep)
+		err = c.print(a, rep)
 	}
 	if err == nil && !rep.OK {
 		err = exit(exitFailed)
@@ -195,10 +195,11 @@ func readUpTo(path string, limit int64) ([]byte, error) {
 
 // print writes one line per check: what was asked, what was found, and for a
 // failure why it matters and what would mend it.
-func (c verifyCmd) print(w io.Writer, rep *verify.Report) error {
+func (c verifyCmd) print(a *app, rep *verify.Report) error {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	for _, k := range rep.Checks {
+		k.What, k.Detail, k.Why, k.Fix = a.heard(k.What), a.heard(k.Detail), a.heard(k.Why), a.heard(k.Fix)
 		mark := "✓"
 		switch {
 		case !k.OK:
@@ -214,13 +215,13 @@ func (c verifyCmd) print(w io.Writer, rep *verify.Report) error {
 			line("%s %s", mark, k.What)
 		}
 		if !k.OK {
-			line("    check %s", k.ID)
+			line("    %s %s", a.text("check"), k.ID)
 		}
 		if !k.OK && k.Why != "" {
-			line("    why it matters: %s", k.Why)
+			line("    %s: %s", a.text("why it matters"), k.Why)
 		}
 		if (!k.OK || k.Note) && k.Fix != "" {
-			line("    what to do: %s", k.Fix)
+			line("    %s: %s", a.text("what to do"), k.Fix)
 		}
 	}
 	verdict := corridor.Text{EN: "The bundle does NOT hold", ZH: "证据包未通过验证", RU: "Пакет доказательств НЕ подтверждён"}
@@ -239,7 +240,11 @@ func (c verifyCmd) print(w io.Writer, rep *verify.Report) error {
 			verdict = corridor.Text{EN: "The receipt holds", ZH: "收据验证通过", RU: "Квитанция подтверждена"}
 		}
 	}
-	line("%s: %s.", verdict.In(c.Lang), rep.Summary)
-	_, err := io.WriteString(w, b.String())
+	summary := strings.Split(rep.Summary, "; ")
+	for i, part := range summary {
+		summary[i] = a.heard(part)
+	}
+	line("%s: %s.", verdict.In(c.Lang), strings.Join(summary, "; "))
+	_, err := io.WriteString(a.stdout, b.String())
 	return err
 }
