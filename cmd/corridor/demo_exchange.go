@@ -45,6 +45,9 @@ func (d *demo) publish() error {
 			}
 		}
 	}
+	if err := d.scene.signs(d.ctx); err != nil {
+		return err
+	}
 	sub := &d.subject
 	d.outcome.dataset = strings.TrimSuffix(datasetName(d.file), filepath.Ext(d.file))
 	proof := d.evidenceFor("exporter")

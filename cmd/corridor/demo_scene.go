@@ -204,6 +204,19 @@ func (d *demo) openParty(p *party) error {
 	return nil
 }
 
+// signs waits until the logs of all have been compared with their witness: a
+// node signs nothing before.
+func (s *demoScene) signs(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+	defer cancel()
+	for _, p := range s.parties() {
+		if err := p.ledger.Reconciled(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // close waits until everything on the scene has stopped, and gives the
 // databases back.
 func (s *demoScene) close() error {

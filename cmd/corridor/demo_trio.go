@@ -176,10 +176,10 @@ func (t *trio) admit() error {
 		t.show.say(t.words.t("three.admits", body.entry.Name, p.name, f.Last))
 		t.show.note(p.country, map[string]any{"participant": p.cfg.DID, "feed": body.entry.Feed, "number": f.Number})
 	}
+	if err := t.scene.signs(t.ctx); err != nil {
+		return err
+	}
 	for _, p := range t.scene.parties() {
-		if err := p.ledger.Reconciled(t.ctx); err != nil { // a node signs nothing before
-			return err
-		}
 		if _, err := p.exchange.AdoptCompact(t.ctx, t.compact); err != nil {
 			return err
 		}
