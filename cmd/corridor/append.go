@@ -58,7 +58,7 @@ func (c appendCmd) Run(a *app) error {
 		return err
 	}
 	var added exchange.Added
-	if err := node.post(a.ctx, "/api/datasets/"+url.PathEscape(c.Dataset)+"/increments", p, &added); err != nil {
+	if err := node.postFiles(a.ctx, "/api/datasets/"+url.PathEscape(c.Dataset)+"/increments", p, &added); err != nil {
 		return err
 	}
 	if c.JSON {

@@ -136,6 +136,17 @@ func (c *nodeClient) post(ctx context.Context, path string, body, out any) error
 	return c.call(ctx, http.MethodPost, path, body, out)
 }
 
+// fileWait is how long a node may take over the files that it is told of: it
+// computes their digests first.
+const fileWait = time.Hour
+
+// postFiles is post for what makes the node read whole files.
+func (c *nodeClient) postFiles(ctx context.Context, path string, body, out any) error {
+	patient := *c
+	patient.http = &http.Client{Timeout: fileWait, Transport: c.http.Transport}
+	return patient.post(ctx, path, body, out)
+}
+
 // call makes one request. out may be nil, a *[]byte for the raw answer, or
 // anything that JSON decodes into.
 func (c *nodeClient) call(ctx context.Context, method, path string, body, out any) error {
@@ -158,6 +169,9 @@ func (c *nodeClient) call(ctx context.Context, method, path string, body, out an
 	resp, err := c.http.Do(req)
 	if err != nil && ctx.Err() != nil {
 		return corridor.E(corridor.Unavailable, "stopped before the node at %s had answered; what it was asked for goes on there", c.base)
+	}
+	if late, ok := errors.AsType[*url.Error](err); ok && late.Timeout() {
+		return corridor.E(corridor.Unavailable, "the node at %s has not answered within %s; what it was asked for goes on there", c.base, c.http.Timeout)
 	}
 	if err != nil {
 		return &corridor.Error{Kind: corridor.Unavailable, Msg: "no node answers at " + c.base, Fix: "start it with: corridor serve --dir DIR", Err: quietly(err)}

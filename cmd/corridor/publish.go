@@ -72,7 +72,7 @@ func (c publishCmd) Run(a *app) error {
 		return err
 	}
 	var set catalog.Dataset
-	if err := node.post(a.ctx, "/api/datasets", p, &set); err != nil {
+	if err := node.postFiles(a.ctx, "/api/datasets", p, &set); err != nil {
 		return err
 	}
 	if c.JSON {

@@ -13,6 +13,7 @@ func refusalWords() map[string]said {
 		"no node answers at %s":                                                           {"%s 没有节点答复", "по адресу %s узел не отвечает"},
 		"start it with: corridor serve --dir DIR":                                         {"请启动：corridor serve --dir DIR", "запустите его: corridor serve --dir DIR"},
 		"stopped before the node at %s had answered; what it was asked for goes on there": {"在 %s 的节点答复之前已停止；所请求的事项仍在该处继续", "остановлено до ответа узла %s; то, о чём его просили, там продолжается"},
+		"the node at %s has not answered within %s; what it was asked for goes on there":  {"在 %s 的节点在 %s 内没有答复；所请求的事项仍在该处继续", "узел %s не ответил за %s; то, о чём его просили, там продолжается"},
 		"the node answers with status %d":                                                 {"节点答复的状态码为 %d", "узел отвечает со статусом %d"},
 		"the node's answer broke off: %s":                                                 {"节点的答复中断：%s", "ответ узла прервался: %s"},
 		"the management API of this node is off":                                          {"本节点的管理接口已关闭", "управление этим узлом выключено"},

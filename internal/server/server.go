@@ -30,6 +30,7 @@ const (
 	maxInFlight = 512 // requests at once, streams not counted
 	maxWait     = time.Minute
 	callTimeout = 30 * time.Second
+	fileTimeout = time.Hour // to compute the digest of a file that is published
 )
 
 // Verifier proves who calls (identity.TokenVerifier). If it can also Prove, the

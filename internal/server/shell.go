@@ -39,6 +39,7 @@ type route struct {
 	family  dsp.Type // for peers: what an error object belongs to
 	role    dsp.Role // for peers: whose identifier the path holds, if that is one's alone
 	status  int      // of success
+	files   bool     // reads whole files of the operator, of any size
 	call    func(*request) (any, error)
 	through http.Handler // stream
 }
@@ -71,10 +72,7 @@ func (s *server) shell(rt route) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		timeout := callTimeout
-		if rt.kind == admin {
-			timeout += maxWait
-		}
+		timeout := rt.timeout()
 		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
 		// A test server or a middleware may not support deadlines: then the
@@ -85,6 +83,17 @@ func (s *server) shell(rt route) http.Handler {
 		status := s.write(w, rt, q, answer, err)
 		s.event(rt, q, status, time.Since(began), err)
 	})
+}
+
+// timeout is how long a request may take.
+func (rt route) timeout() time.Duration {
+	switch {
+	case rt.kind == admin && rt.files:
+		return fileTimeout
+	case rt.kind == admin:
+		return callTimeout + maxWait
+	}
+	return callTimeout
 }
 
 func (s *server) answer(rt route, w http.ResponseWriter, q *request) (answer any, err error) {
