@@ -97,7 +97,6 @@ func (s *Service) afterwards(st *step) {
 		st.use.Noted()
 		s.hearsTime()
 	}
-	s.remember(st)
 	if st.neg != nil {
 		s.bell.ring(st.neg.PID)
 	}
@@ -145,7 +144,7 @@ func (s *Service) tell(st *step) {
 // write does the work of commit inside a transaction. failed, which the
 // outbox runs in its own transaction, comes here too.
 func (s *Service) write(ctx context.Context, tx *store.Tx, st *step) error {
-	s.moves(tx, st)
+	settled := s.moves(tx, st)
 	if err := (&step{tasks: st.tasks}).unchanged(ctx, tx); err != nil {
 		return err
 	}
@@ -197,7 +196,11 @@ func (s *Service) write(ctx context.Context, tx *store.Tx, st *step) error {
 		}
 	}
 	st.tell(tx)
-	tx.AfterCommit(func() { s.afterwards(st) })
+	tx.AfterCommit(func() {
+		s.remember(st) // before anybody is told
+		settled()
+		s.afterwards(st)
+	})
 	return nil
 }
 

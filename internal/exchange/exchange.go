@@ -369,8 +369,13 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	counter.Sweep(s.tempDir())
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
+	g.Go(func() error { // one after the other: of what comes to a disk at the same moment it is chance which fails
 		s.tidyPeople(ctx)
+		if _, err := s.clockStands(ctx); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "the time could not be written down; it is done before a wait is ended", "error", err)
+		}
+		g.Go(func() error { return s.db.Lead(ctx, leaseReviews, s.runReviews) })
+		g.Go(func() error { return s.db.Lead(ctx, leaseExpiry, s.runExpiry) })
 		return nil
 	})
 	g.Go(func() error {
@@ -392,12 +397,10 @@ func (s *Service) Run(ctx context.Context) error {
 		return s.runChores(ctx, s.toPutOff, "that a transfer moves could not be written down; it is tried again", s.putOff)
 	})
 	g.Go(func() error { return s.db.Lead(ctx, leaseFeeds, s.runFeeds) })
-	g.Go(func() error { return s.db.Lead(ctx, leaseReviews, s.runReviews) })
 	g.Go(func() error { return s.db.Lead(ctx, leaseAsking, s.runAsking) })
 	g.Go(func() error { return s.db.Lead(ctx, leaseTasks, s.runTasks) })
 	g.Go(func() error { return s.db.Lead(ctx, leaseDeletions, s.runDeletions) })
 	g.Go(func() error { return s.db.Lead(ctx, leaseArrivals, s.runArrivals) })
-	g.Go(func() error { return s.db.Lead(ctx, leaseExpiry, s.runExpiry) })
 	g.Go(func() error { return s.db.Lead(ctx, leaseMonitor, s.runMonitor) })
 	g.Go(func() error {
 		for {

@@ -168,14 +168,16 @@ func (s *Service) forget(st *step) {
 	s.each(st, (*recent[Negotiation]).forget, (*recent[Agreement]).forget, (*recent[Transfer]).forget)
 }
 
-// moves says that the records of a step are being written, until its
-// transaction is over.
-func (s *Service) moves(tx *store.Tx, st *step) {
+// moves says that the records of a step are being written, until settled is
+// called: memory has what was made durable, or nothing was.
+func (s *Service) moves(tx *store.Tx, st *step) (settled func()) {
 	s.each(st, (*recent[Negotiation]).moves, (*recent[Agreement]).moves, (*recent[Transfer]).moves)
 	was := *st
-	tx.AtEnd(func() {
+	settled = sync.OnceFunc(func() {
 		s.each(&was, (*recent[Negotiation]).moved, (*recent[Agreement]).moved, (*recent[Transfer]).moved)
 	})
+	tx.AtEnd(settled)
+	return settled
 }
 
 // each does something about each record of a step.

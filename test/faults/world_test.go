@@ -260,8 +260,13 @@ func (s *site) start() {
 		err := l.open()
 		if err == nil {
 			s.note("up")
-			s.set(l)
 			go l.watch()
+			// What a node does of itself when it begins is over before others come: of
+			// what reaches a disk at the same moment it is chance which a fault hits.
+			time.Sleep(within(s.w.die.about("others come", s.name, l.no), 60*time.Millisecond, 90*time.Millisecond))
+			if !l.isDead() {
+				s.set(l)
+			}
 			return
 		}
 		s.note("start: %v", brief(err))
