@@ -113,6 +113,8 @@ type checker struct {
 	handed     map[string][]string   // compacts that have an authority from one
 	quoted     map[quote][]*receipt  // about the agreement
 	flow       *corridor.Crossing    // what crossing has found
+	courses    map[place]*course     // what happened in each log under each agreement
+	looks      int                   // at receipts for what came after suspensions
 }
 
 type logKey struct {

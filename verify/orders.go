@@ -344,38 +344,32 @@ func (c *checker) lifted(o ruling, end *receipt) bool {
 
 // resumedAfter finds the receipt by which an agreement went on after one by
 // which it was suspended, in the same log.
-func (c *checker) resumedAfter(r *receipt) (end *receipt) {
-	for i := range c.list {
-		k := &c.list[i]
-		if k.Log == r.Log && k.Index > r.Index && k.leaf.Receipt.Type == corridor.ReceiptAgreementResumed && k.leaf.Receipt.Agreement == r.leaf.Receipt.Agreement && (end == nil || k.Index < end.Index) {
-			end = k
-		}
+func (c *checker) resumedAfter(r *receipt) *receipt {
+	c.looks++
+	list := c.courseOf(r).resumed
+	if at := behind(list, r.Index); at < len(list) {
+		return list[at]
 	}
-	return end
+	return nil
 }
 
 // wentOn names what began or was released between a suspension and its end.
-func (c *checker) wentOn(from, end *receipt) string {
-	stopped, err := utc(from.leaf.Receipt.Time)
+func (c *checker) wentOn(stop, end *receipt) string {
+	stopped, err := utc(stop.leaf.Receipt.Time)
 	if err != nil {
-		return from.name + " has no time"
+		return stop.name + " has no time"
 	}
-	var late []*receipt
-	for i := range c.list {
-		k := &c.list[i]
-		typ := k.leaf.Receipt.Type
-		if k.Log != from.Log || k.Index < from.Index || end != nil && k.Index > end.Index || k.leaf.Receipt.Agreement != from.leaf.Receipt.Agreement ||
-			typ != corridor.ReceiptTransferStarted && typ != corridor.ReceiptTransferReleased {
-			continue
-		}
-		if t, err := utc(k.leaf.Receipt.Time); err != nil || t.After(stopped.Add(slack)) {
-			late = append(late, k)
-		}
+	k := c.courseOf(stop)
+	last := len(k.moved)
+	if end != nil {
+		last = behind(k.moved, end.Index)
 	}
-	if len(late) == 0 {
+	at, steps := k.firstAfter(startOf(k.moved, stop.Index), last, stopped.Add(slack))
+	c.looks += steps
+	if at == last {
 		return ""
 	}
-	return slices.MinFunc(late, func(a, b *receipt) int { return cmp.Compare(a.Index, b.Index) }).name
+	return k.moved[at].name
 }
 
 // ordersHere: the orders that receipts about the agreement quote are in the
