@@ -48,12 +48,26 @@ func (c *checker) part() {
 			err = firstOf(err, mismatch("%s is of %q", c.list[i].name, clip(in.Transfer)))
 		}
 	}
+	if err == nil && p.From != 0 && !c.wholePart() {
+		err = mismatch("not all of increments %d to %d have a receipt of %s here", p.From, p.To, clip(c.file.About.By))
+	}
 	shown := "the transfer " + clip(p.Transfer)
 	if p.From != 0 || p.To != 0 {
 		shown = fmt.Sprintf("increments %d to %d of %s", p.From, p.To, shown)
 	}
 	c.rep.expect("part", "The bundle shows the part that it says it shows", err, shown, "a part that holds other things is not what it is said to be", "export it anew")
-	c.rep.note("part.all", "All that was done under the agreement is here", "the bundle says that it shows "+shown+" alone: of others it says nothing", "ask "+clip(c.file.About.By)+" for the others, or for all")
+	c.rep.note(partOnly, "All that was done under the agreement is here", "the bundle says that it shows "+shown+" alone: of others it says nothing", "ask "+clip(c.file.About.By)+" for the others, or for all")
+}
+
+// wholePart says whether the exporter has a receipt of each increment of the part.
+func (c *checker) wholePart() bool {
+	p, seen := c.file.About.Part, map[int64]bool{}
+	for i := range c.list {
+		if in := c.list[i].leaf.Receipt; in.Issuer == c.file.About.By && in.Increment != nil && in.Transfer != p.Transfer && p.holds(in.Transfer, in.Increment) {
+			seen[in.Increment.Number] = true
+		}
+	}
+	return p.From >= 1 && p.To >= p.From && p.To-p.From == int64(len(seen))-1
 }
 
 // hasAll says whether a bundle must hold all receipts of an issuer: the exporter

@@ -125,7 +125,8 @@ func TestAPartSaysThatItIsOne(t *testing.T) {
 	}{
 		"all of it":                       {nil, "increments[1]"},
 		"the third":                       {&Part{Transfer: "t", From: 3, To: 3}, ""},
-		"the third and the next":          {&Part{Transfer: "t", From: 3, To: 4}, ""},
+		"the third and the next":          {&Part{Transfer: "t", From: 3, To: 4}, "part"},
+		"the third and very many":         {&Part{Transfer: "t", From: 3, To: 1 << 50}, "part"},
 		"the second, and it is the third": {&Part{Transfer: "t", From: 2, To: 2}, "part"},
 		"the second and the third":        {&Part{Transfer: "t", From: 2, To: 3}, "increments[1]"},
 		"another transfer":                {&Part{Transfer: "u", From: 3, To: 3}, "part"},
@@ -140,8 +141,8 @@ func TestAPartSaysThatItIsOne(t *testing.T) {
 				t.Errorf("%s %s", rep.Summary, failing(rep))
 			}
 			said := slices.ContainsFunc(rep.Checks, func(k Check) bool { return k.ID == "part.all" })
-			if said != (c.part != nil) {
-				t.Errorf("the reader is told %t", said)
+			if said != (c.part != nil) || said != strings.Contains(rep.Summary, "of others it says nothing") {
+				t.Errorf("the reader is told %t: %s", said, rep.Summary)
 			}
 		})
 	}

@@ -80,6 +80,9 @@ const oneSided = "agreement.one_sided"
 // it stands in the summary too.
 const admissionRevoked = "admission[].revoked"
 
+// partOnly tells that a bundle shows a part alone; so does the summary.
+const partOnly = "part.all"
+
 func (r *Report) finish() {
 	failed, notes := r.Failed(), 0
 	for _, c := range r.Checks {
@@ -101,7 +104,7 @@ func (r *Report) finish() {
 		r.Summary = fmt.Sprintf("%d of %d checks failed: %s", len(failed), len(r.Checks), strings.Join(ids, ", "))
 	}
 	for _, c := range r.Checks {
-		if c.ID == oneSided || c.Note && (c.ID == "agreement.provider" || c.ID == "agreement.consumer" || pattern(c.ID) == admissionRevoked) {
+		if c.ID == oneSided || c.ID == partOnly || c.Note && (c.ID == "agreement.provider" || c.ID == "agreement.consumer" || pattern(c.ID) == admissionRevoked) {
 			r.Summary += "; " + c.Detail
 		}
 	}

@@ -55,7 +55,7 @@ func (s *Service) AdoptCompact(ctx context.Context, raw []byte) (AdoptedCompact,
 		_, err = tx.Exec(ctx, `INSERT INTO compacts (id, version, digest, doc) VALUES (?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET version = excluded.version, digest = excluded.digest, doc = excluded.doc`, c.ID, c.Version, digest, string(raw))
 		if err == nil {
-			err = keepDocuments(ctx, tx, document{digest, raw})
+			err = holdDocuments(ctx, tx, document{digest, raw})
 		}
 		return []receipt{{body: corridor.Receipt{Type: corridor.ReceiptCompactAdopted, State: "adopted", Reason: c.Name() + ": " + c.Title, Digests: map[string]string{corridor.DigestCompact: digest}}}},
 			[]corridor.Target{{}}, err

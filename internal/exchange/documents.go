@@ -172,9 +172,20 @@ func (st *step) quoteAuthorities(r corridor.Receipt) corridor.Receipt {
 	return r
 }
 
+// keepDocuments keeps what a peer has shown, or what is here already.
 func keepDocuments(ctx context.Context, tx *store.Tx, list ...document) error {
+	return putDocuments(ctx, tx, `INSERT INTO signed_documents (digest, doc) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING`, list)
+}
+
+// holdDocuments keeps what this node itself has adopted or taken. Its digest is
+// of its text alone: what a peer showed before may have other signatures.
+func holdDocuments(ctx context.Context, tx *store.Tx, list ...document) error {
+	return putDocuments(ctx, tx, `INSERT INTO signed_documents (digest, doc) VALUES (?, ?) ON CONFLICT (digest) DO UPDATE SET doc = excluded.doc`, list)
+}
+
+func putDocuments(ctx context.Context, tx *store.Tx, statement string, list []document) error {
 	for _, d := range list {
-		if _, err := tx.Exec(ctx, `INSERT INTO signed_documents (digest, doc) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING`, d.digest, string(d.doc)); err != nil {
+		if _, err := tx.Exec(ctx, statement, d.digest, string(d.doc)); err != nil {
 			return fmt.Errorf("keep what an authority has signed: %w", err)
 		}
 	}
@@ -257,6 +268,9 @@ func (s *Service) shownWith(ctx context.Context, a Agreement, bodies []corridor.
 			take(digest, raw) // checked below, with those that are known
 		}
 	}
+	if err := asQuoted(a, bodies, known); err != nil {
+		return nil, err
+	}
 	for _, digest := range slices.Sorted(maps.Keys(quoted)) {
 		if known[digest] == nil {
 			return nil, &corridor.Error{Kind: corridor.Conflict, Msg: fmt.Sprintf("a receipt %s of %s quotes what an authority has signed and does not show it", quoted[digest].Type, quoted[digest].Issuer), Why: "digest " + digest,
@@ -264,6 +278,32 @@ func (s *Service) shownWith(ctx context.Context, a Agreement, bodies []corridor.
 		}
 	}
 	return out, s.fits(ctx, a, bodies, quoted, known)
+}
+
+// asQuoted refuses receipts that quote as one thing what is known to be another,
+// such as an admission as an order.
+func asQuoted(a Agreement, bodies []corridor.Receipt, known map[string][]byte) error {
+	for _, r := range bodies {
+		for _, name := range ledger.QuotedSigned(r) {
+			raw := known[r.Digests[name]]
+			if r.Agreement != a.ID || raw == nil {
+				continue
+			}
+			var err error
+			switch name {
+			case corridor.DigestCompact:
+				_, _, err = corridor.DecodeCompact(raw)
+			case corridor.DigestOrder:
+				_, _, err = corridor.DecodeOrder(raw)
+			default:
+				_, _, err = corridor.DecodeAdmission(raw)
+			}
+			if err != nil {
+				return fmt.Errorf("what %s quotes as %s: %w", r.Issuer, name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // fits refuses receipts by whose quotations the proof of an agreement would not
@@ -432,7 +472,7 @@ func orderUnder(o corridor.Sealed, compact []byte) ([]byte, error) {
 // isAdmission says whether a receipt of an agreement quotes a digest as that of
 // the admission of a party.
 func isAdmission(r corridor.Receipt, digest string) bool {
-	return digest != "" && (r.Digests[corridor.DigestProviderAdmission] == digest || r.Digests[corridor.DigestConsumerAdmission] == digest)
+	return digest != "" && r.Type == corridor.ReceiptAgreement && (r.Digests[corridor.DigestProviderAdmission] == digest || r.Digests[corridor.DigestConsumerAdmission] == digest)
 }
 
 // admissionsFit refuses a receipt of an agreement that quotes an admission which

@@ -121,7 +121,7 @@ func (t *trust) putOrder(ctx context.Context, tx *store.Tx, o order) error {
 	o.under = t.namer(o.Authority, o.signer)
 	_, err := tx.Exec(ctx, `INSERT INTO orders (authority, number, digest, doc, compact) VALUES (?, ?, ?, ?, ?)`, o.Authority, o.Number, o.digest, string(o.doc), o.under)
 	if err == nil {
-		err = keepDocuments(ctx, tx, document{o.digest, o.doc})
+		err = holdDocuments(ctx, tx, document{o.digest, o.doc})
 	}
 	if err != nil {
 		return fmt.Errorf("keep order: %w", err)

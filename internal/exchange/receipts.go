@@ -27,7 +27,10 @@ func ReceiptsPath(agreement string) string { return "/corridor/receipts/" + url.
 // of each must not grow with the transfers of an agreement. The part names them
 // as the peer does; base adds what belongs to no transfer.
 func receiptsOf(agreement string, p Part, base bool) string {
-	q := url.Values{"transfer": {p.Transfer}}
+	q := url.Values{}
+	if p.Transfer != "" {
+		q.Set("transfer", p.Transfer)
+	}
 	if p.From != 0 {
 		q.Set("from", strconv.FormatInt(p.From, 10))
 		q.Set("to", strconv.FormatInt(p.To, 10))
@@ -85,9 +88,12 @@ func (s *Service) partIn(ctx context.Context, agreement string, p Part) (t Trans
 		return t, p, err
 	case !t.growing() && p.From != 0:
 		return t, p, &corridor.Error{Kind: corridor.Invalid, Where: "from, to", Msg: "the transfer has no increments", Fix: "leave them out"}
-	case t.growing() && p.From == 0 && t.Increments > 0:
+	case p.From > t.Increments:
+		return t, p, &corridor.Error{Kind: corridor.Invalid, Where: "from", Msg: fmt.Sprintf("the transfer has %d increments", t.Increments), Fix: "count from 1"}
+	case p.From == 0 && t.Increments > 0:
 		p.From, p.To = 1, t.Increments
 	}
+	p.To = min(p.To, t.Increments)
 	return t, p, p.check()
 }
 
@@ -98,7 +104,7 @@ const maxReceipts = 32 << 20
 // Receipts gives the other party of an agreement what our log holds about it,
 // each receipt with its proof, in the form of a bundle; or, if a transfer is
 // named by our identifier, about that part alone, with what belongs to no
-// transfer if base says so. What commitments hide stays hidden.
+// transfer if base says so, or about that alone. What commitments hide stays hidden.
 func (s *Service) Receipts(ctx context.Context, c identity.Caller, agreement string, p Part, base bool) ([]byte, error) {
 	a, err := s.Agreement(ctx, agreement)
 	if err != nil {
@@ -110,21 +116,25 @@ func (s *Service) Receipts(ctx context.Context, c identity.Caller, agreement str
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	if p.Transfer == "" {
+	if p.Transfer == "" && !base {
 		return s.export(ctx, a, Part{}, false)
 	}
-	t, err := s.transfer(ctx, p.Transfer)
-	if err != nil {
-		return nil, err
-	}
-	if t.Agreement != a.ID {
-		return nil, noSuch("transfer", p.Transfer)
+	var transfers []string
+	if p.Transfer != "" {
+		t, err := s.transfer(ctx, p.Transfer)
+		if err != nil {
+			return nil, err
+		}
+		if t.Agreement != a.ID {
+			return nil, noSuch("transfer", p.Transfer)
+		}
+		transfers = p.transfers(p.Transfer)
 	}
 	signed, err := corridor.DecodeAgreement(a.Signed)
 	if err != nil {
 		return nil, err
 	}
-	return s.cfg.Ledger.Export(ctx, ledger.ExportRequest{By: s.cfg.Self.DID, Agreement: &signed, Negotiation: a.Negotiation, Transfers: p.transfers(p.Transfer), Answer: true, Base: base,
+	return s.cfg.Ledger.Export(ctx, ledger.ExportRequest{By: s.cfg.Self.DID, Agreement: &signed, Negotiation: a.Negotiation, Transfers: transfers, Answer: true, Base: base,
 		Logs: s.logsOf(ctx, a), Signed: s.documents})
 }
 
@@ -186,7 +196,10 @@ func (s *Service) logsOf(ctx context.Context, a Agreement) map[string]corridor.L
 // both names.
 func (s *Service) transfersOf(ctx context.Context, agreement string, p Part) (pids, theirs []string, err error) {
 	if p != (Part{}) {
-		t, err := s.TransferByPID(ctx, p.Transfer)
+		t, err := s.transfer(ctx, p.Transfer)
+		if t.PeerPID == "" {
+			return p.transfers(t.PID), nil, err
+		}
 		return p.transfers(t.PID), p.transfers(t.PeerPID), err
 	}
 	const most = 1000
@@ -403,7 +416,11 @@ func (s *Service) BundleOf(ctx context.Context, agreement string, p Part) ([]byt
 		if t, p, err = s.partIn(ctx, a.ID, p); err != nil {
 			return nil, err
 		}
-		path = receiptsOf(a.ID, Part{t.PeerPID, p.From, p.To}, true)
+		theirs := Part{Transfer: t.PeerPID}
+		if t.PeerPID != "" { // else it knows nothing of the transfer
+			theirs.From, theirs.To = p.From, p.To
+		}
+		path = receiptsOf(a.ID, theirs, true)
 	}
 	if err := s.gather(ctx, a, path); err != nil {
 		s.log.WarnContext(ctx, "the bundle has only the receipts of the peer that are already here", "agreement", agreement, "error", err)

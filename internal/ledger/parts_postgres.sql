@@ -1,5 +1,6 @@
 -- Which transfer a peer's receipt is about, so that some of many can be shown
 -- without the others.
 ALTER TABLE ledger_peer_receipts ADD COLUMN transfer TEXT COLLATE "C" NOT NULL DEFAULT ''; -- the peer's name for it; empty: of none
-UPDATE ledger_peer_receipts SET transfer = COALESCE(convert_from(entry, 'UTF8')::jsonb #>> '{receipt,transfer}', '');
+-- A peer's text may hold what PostgreSQL has no text for: only the name itself is read.
+UPDATE ledger_peer_receipts SET transfer = COALESCE(trim(BOTH '"' FROM (convert_from(entry, 'UTF8')::json #> '{receipt,transfer}')::text), '');
 CREATE INDEX ledger_peer_receipts_transfer ON ledger_peer_receipts (agreement, transfer) WHERE agreement <> '';

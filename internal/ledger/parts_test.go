@@ -13,7 +13,7 @@ import (
 func TestReceiptsOfPeersThatAreHereAlreadyAreGivenTheirTransfer(t *testing.T) {
 	kz := start(t, newPerson("kz.example"), temp(t))
 	kz.append(t, corridor.Receipt{Agreement: "a"})
-	kz.append(t, corridor.Receipt{Agreement: "a", Transfer: "t~1"})
+	kz.append(t, corridor.Receipt{Agreement: "a", Transfer: "t~1", Reason: "no text: \x00"})
 	place := storetest.Place(t)
 	db, err := store.Open(t.Context(), place, Migrations[:3]...)
 	if err != nil {

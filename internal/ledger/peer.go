@@ -265,13 +265,14 @@ func (q ExportRequest) quoted(ctx context.Context, f *verify.File) (err error) {
 	return err
 }
 
-// texts gives the proofs that releases quote, as far as they are known.
+// texts gives the proofs that releases quote, as far as they are known. What is
+// known under another kind of digest is none.
 func (q ExportRequest) texts(ctx context.Context, quoted map[string]bool) (list []string, err error) {
 	digests := sortedKeys(quoted)
 	docs, err := q.Signed(ctx, digests)
 	for _, digest := range digests {
-		if docs[digest] != nil {
-			list = append(list, string(docs[digest]))
+		if doc := docs[digest]; doc != nil && len(doc) <= verify.MaxProof && corridor.Digest(doc) == digest {
+			list = append(list, string(doc))
 		}
 	}
 	return list, err
