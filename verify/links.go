@@ -412,8 +412,10 @@ func sameContent(r, q *receipt) error {
 	return sameIncrement(a.Increment, b.Increment)
 }
 
-// slack is how far two honest clocks may be apart.
-const slack = 5 * time.Minute
+// Slack is how far two honest clocks may be apart.
+const Slack = 5 * time.Minute
+
+const slack = Slack
 
 // times: nothing is answered before it was said, and nothing is done outside
 // the agreement's life.

@@ -3,6 +3,7 @@ package verify
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"corridor"
@@ -143,9 +144,20 @@ func (c *checker) compactServices(did string) ([]string, string) {
 // The grades of a trust service: whose word a validation is.
 const (
 	gradeOwn     = "a key of the side itself, which nobody else holds to account"
+	gradeHouse   = "a service under a DID of its own, at the address of a party: nobody else holds it to account"
 	gradeService = "a service under a DID of its own, which the side's document names"
 	gradeAnchor  = "a service under a DID of its own, named for that country by "
 )
+
+// atHomeOf says whether a did:web is at the host of one of some others.
+func atHomeOf(service string, others ...string) bool {
+	host := func(did string) string {
+		name, _ := strings.CutPrefix(did, "did:web:")
+		name, _, _ = strings.Cut(name, ":")
+		return strings.ToLower(name)
+	}
+	return slices.ContainsFunc(others, func(o string) bool { return host(o) == host(service) })
+}
 
 // vouchers gives the keys that may state for a side what a validation states,
 // and the grade of its service. Where the compact names services for the
@@ -163,7 +175,9 @@ func (c *checker) vouchers(v corridor.SignedValidation) (keys []Key, grade strin
 	case len(anchors) > 0:
 		grade = gradeAnchor + compact
 	case slices.Contains(c.namedServices(side), service):
-		grade = gradeService
+		if grade = gradeService; atHomeOf(service, side, v.Statement.For) {
+			grade = gradeHouse
+		}
 	default:
 		return nil, "", mismatch("the validation is signed by %q, and neither the document of %q nor a compact names %q as its trust service", clip(v.Signature.Key), clip(side), clip(service))
 	}
@@ -193,8 +207,8 @@ func (c *checker) vouched(n National, v corridor.SignedValidation) (grade string
 // graded tells whose word a validation is.
 func (c *checker) graded(id, grade string) {
 	const what = "Whose word it is"
-	if grade == gradeOwn {
-		c.rep.note(id+".service", what, grade, "ask who runs it; a side can name a service under a DID of its own, and a compact can demand one")
+	if grade == gradeOwn || grade == gradeHouse {
+		c.rep.note(id+".service", what, grade, "ask who runs it; a side can name the service of somebody else, and a compact can demand one")
 		return
 	}
 	c.rep.pass(id+".service", what, "%s", grade)

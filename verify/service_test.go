@@ -213,3 +213,14 @@ func TestACompactNamesServicesThatVouchForOneCountry(t *testing.T) {
 		}
 	}
 }
+
+func TestAServiceInTheHouseOfAPartyIsNobodyElse(t *testing.T) {
+	for service, home := range map[string]bool{
+		"did:web:gateway.example:trust": true, "did:web:GATEWAY.example": true, "did:web:kz.example%3A8443:ttp": true,
+		"did:web:ttp.example": false, "did:web:gateway.example%3A8443:trust": false, "did:web:example:gateway": false,
+	} {
+		if got := atHomeOf(service, "did:web:gateway.example:a", "did:web:kz.example%3A8443"); got != home {
+			t.Errorf("%s: %t", service, got)
+		}
+	}
+}

@@ -199,9 +199,12 @@ func (c *checker) starts(release *receipt) []*receipt {
 func (c *checker) waited(id, name string, p pact) {
 	what := "Data went when the witnesses had cosigned the start: " + name
 	var silent []string
-	n := 0
+	n, arrived := 0, ""
 	for i := range c.list {
 		r := &c.list[i]
+		if in := r.leaf.Receipt; in.Agreement == c.agreed.Body.ID && (in.Type == corridor.ReceiptTransferReceived || in.Type == corridor.ReceiptTransferAcknowledged) {
+			arrived = r.name
+		}
 		if in := r.leaf.Receipt; in.Type != corridor.ReceiptTransferReleased || in.Agreement != c.agreed.Body.ID || !c.under(r, p) {
 			continue
 		}
@@ -212,6 +215,8 @@ func (c *checker) waited(id, name string, p pact) {
 	switch {
 	case len(silent) > 0:
 		c.rep.note(id, what, "it wants that, and "+strings.Join(silent[:min(len(silent), 10)], ", ")+" does not show what they had cosigned by then: the node has waited, or it has not", "ask the witnesses for what they had cosigned by then")
+	case n == 0 && arrived != "":
+		c.rep.note(id, what, "no release is here, and "+arrived+" says that data came", "ask whoever sent it for its receipts")
 	case n == 0:
 		c.rep.pass(id, what, "nothing was released")
 	default:

@@ -119,3 +119,41 @@ func TestWhatAPeerShowsUnsignedTakesNoPlaceOfTheSigned(t *testing.T) {
 		t.Error(strings.ReplaceAll(err.Error(), "\n", " | "))
 	}
 }
+
+// The authority of one side has changed its key, and its feed with admissions
+// by the new key has not been fetched yet.
+func TestAnAgreementBetweenTwoKeysOfAnAuthorityHasAProof(t *testing.T) {
+	cn, kz, cnBody, kzBody := admittedPair(t)
+	fresh := authority(t, "CN", "SM2")
+	with := func(v int64, a corridor.Authority) func(*corridor.Compact) {
+		return func(c *corridor.Compact) {
+			c.Version, c.Members, c.Credentials = v, []corridor.Authority{a, kzBody.is}, []string{corridor.TypeAdmission}
+		}
+	}
+	both := cnBody.is
+	both.Anchors = append(append([]corridor.Anchor{}, cnBody.is.Anchors...), fresh.is.Anchors...)
+	only := both
+	only.Anchors = fresh.is.Anchors
+	second := treaty(t, with(2, both), cnBody, fresh, kzBody)
+	third := treaty(t, with(3, only), fresh, kzBody)
+	for _, n := range []*node{cn, kz} {
+		n.adopt(second)
+		n.adopt(third)
+	}
+	agreement := kz.until(kz.ask(cn, "shipments", "research"), ended).Agreement
+	cn.untilAgreement(agreement, exchange.AgreementInForce)
+	if _, err := kz.x.Bundle(within(t, 20*time.Second), agreement); err != nil {
+		t.Error(strings.ReplaceAll(err.Error(), "\n", " | "))
+	}
+}
+
+// Both sides verify each other: whether a trust service can be reached is
+// nothing to them.
+func TestATrustServiceThatNobodyNeedsStopsNobody(t *testing.T) {
+	cn, kz := pair(t, func(cn, kz *node) { cn.trust, cn.trustDID = verify.Ed25519, "did:web:127.0.0.1%3A1:trust" })
+	cn.publish(exchange.Publication{ID: "shipments", Facts: plainFacts()})
+	n := kz.until(kz.ask(cn, "shipments", "research"), ended)
+	if n.Agreement == "" {
+		t.Errorf("%s %v %+v", n.State, n.Reason, n.Waiting)
+	}
+}

@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,7 +74,7 @@ func (s *Service) itself() speaker {
 	return self
 }
 
-func (s *Service) speakerOf(ctx context.Context, doc *identity.Document) (speaker, error) {
+func speakerOf(doc *identity.Document) (speaker, error) {
 	keys, err := doc.Validators()
 	if err != nil {
 		return speaker{}, err
@@ -82,24 +83,37 @@ func (s *Service) speakerOf(ctx context.Context, doc *identity.Document) (speake
 	for _, k := range keys {
 		other.trust = append(other.trust, k.Suite)
 	}
+	return other, nil
+}
+
+// maxServices bounds the trust services of a peer that are asked for.
+const maxServices = 4
+
+// serviceSuites lists in which suites the trust services of a peer, under DIDs
+// of their own, state. One that cannot be read now states nothing now.
+func (s *Service) serviceSuites(ctx context.Context, doc *identity.Document) (suites []string, err error) {
 	services, err := doc.TrustServices()
 	if err != nil {
-		return speaker{}, err
+		return nil, err
 	}
-	for _, service := range services {
+	var missing []error
+	for _, service := range services[:min(len(services), maxServices)] {
 		theirs, err := s.cfg.Resolver.Resolve(ctx, service)
-		if err != nil {
-			return speaker{}, fmt.Errorf("the trust service of %s: %w", clip(doc.ID), err)
+		if err == nil {
+			var keys []verify.Key
+			if keys, err = theirs.ServiceKeys(s.now()); err == nil {
+				for _, k := range keys {
+					suites = append(suites, k.Suite)
+				}
+				continue
+			}
 		}
-		keys, err := theirs.ServiceKeys(s.now())
-		if err != nil {
-			return speaker{}, fmt.Errorf("the trust service of %s: %w", clip(doc.ID), err)
-		}
-		for _, k := range keys {
-			other.trust = append(other.trust, k.Suite)
-		}
+		missing = append(missing, fmt.Errorf("the trust service of %s: %w", clip(doc.ID), err))
 	}
-	return other, nil
+	if len(suites) == 0 {
+		return nil, errors.Join(missing...)
+	}
+	return suites, nil
 }
 
 // vouchers gives the keys that may state for a side what a validation states.
@@ -155,11 +169,18 @@ func (s *Service) compareSuites(ctx context.Context, peer identity.Peer) error {
 
 // mismatch says why a signature of one side would mean nothing to the other.
 func (s *Service) mismatch(ctx context.Context, doc *identity.Document) error {
-	other, err := s.speakerOf(ctx, doc)
+	other, err := speakerOf(doc)
 	if err != nil {
 		return err
 	}
 	self := s.itself()
+	if !other.reaches(self) { // only then does it matter who vouches for it
+		more, err := s.serviceSuites(ctx, doc)
+		if err != nil {
+			return err
+		}
+		other.trust = append(other.trust, more...)
+	}
 	for _, d := range []struct{ from, to speaker }{{self, other}, {other, self}} {
 		if !d.from.reaches(d.to) {
 			return &corridor.Error{Kind: corridor.Invalid, Where: "signature suites", Msg: fmt.Sprintf("%s could not verify what %s signs: %s; %s", clip(d.to.did), clip(d.from.did), self, other),

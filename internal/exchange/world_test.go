@@ -61,7 +61,8 @@ type node struct {
 	confirm        time.Duration // in which an arrival is confirmed; 0: the default
 	verifies       []string      // suites of peers' signatures; nil: all
 	trust          string        // suite of its trust service; empty: none
-	policy         []byte        // of witnesses; nil: none, and no witness is asked
+	trustDID       string
+	policy         []byte // of witnesses; nil: none, and no witness is asked
 
 	keys *identity.Keys
 	ring *identity.Ring
@@ -120,6 +121,7 @@ func (n *node) open() (err error) {
 		return err
 	}
 	n.keys.Verifies = n.verifies
+	n.keys.TrustDID = n.trustDID
 	if n.trust != "" {
 		if err = n.keys.OpenTrust(filepath.Join(n.dir, "keys"), n.trust); err != nil {
 			return err
