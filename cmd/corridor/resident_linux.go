@@ -24,16 +24,20 @@ func dropStart() error {
 		return fmt.Errorf("the program's own pages are kept: %w", err)
 	}
 	var from, to uintptr // a part that can only be read, and is of the program
+	var unwritten bool   // of none of its pages is there a copy in memory
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		line := lines.Text()
 		if first, rest, _ := strings.Cut(line, " "); strings.Contains(first, "-") {
-			from, to = 0, 0
+			from, to, unwritten = 0, 0, false
 			if strings.HasSuffix(line, " "+self) && strings.HasPrefix(rest, "r-") {
 				fmt.Sscanf(first, "%x-%x", &from, &to)
 			}
 		}
-		if to > from && strings.HasPrefix(line, "Anonymous:") && strings.HasSuffix(line, " 0 kB") {
+		if strings.HasPrefix(line, "Anonymous:") {
+			unwritten = strings.HasSuffix(line, " 0 kB")
+		}
+		if to > from && unwritten && strings.HasPrefix(line, "Swap:") && strings.HasSuffix(line, " 0 kB") { // nor on a disk
 			if _, _, errno := syscall.Syscall(syscall.SYS_MADVISE, from, to-from, syscall.MADV_DONTNEED); errno != 0 {
 				return fmt.Errorf("the program's own pages are kept: %w", errno)
 			}

@@ -102,6 +102,9 @@ func (s *Service) afterwards(st *step) {
 	}
 	if st.tr != nil {
 		s.bell.ring(st.tr.PID)
+		if st.tr.State.Final() { // its release quotes it, or there is none
+			s.unseen.released(st.tr.PID)
+		}
 		if st.tr.DeleteBy != "" || st.tr.leftover() {
 			s.deletionsChanged()
 		}
