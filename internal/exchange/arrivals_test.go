@@ -268,8 +268,14 @@ func TestSeveralNodesSayOnceThatAReleaseWasNotConfirmed(t *testing.T) {
 	cn.start()
 	cn.untilTransfer(pid, func(t exchange.Transfer) bool { return t.Unconfirmed != nil })
 	second.untilTransfer(pid, func(t exchange.Transfer) bool { return t.Unconfirmed != nil })
-	if list := cn.unconfirmed(); len(list) != 1 {
-		t.Errorf("%+v", list)
+	for _, n := range []*node{cn, &second} {
+		list := n.unconfirmed()
+		for ctx := within(t, 20*time.Second); len(list) == 0 && ctx.Err() == nil; list = n.unconfirmed() { // the log of a node knows what another wrote a moment after the record does
+			time.Sleep(5 * time.Millisecond)
+		}
+		if len(list) != 1 {
+			t.Errorf("%+v", list)
+		}
 	}
 }
 

@@ -175,9 +175,5 @@ func (s *Service) confirmIncrement(ctx context.Context, tx *store.Tx, part *Tran
 	m := &dsp.TransferCompletionMessage{Pids: part.pids()}
 	st.say(m, &m.Extensions, dsp.Provider, dsp.Completed)
 	part.Parked = ""
-	if err := s.write(ctx, tx, st); err != nil {
-		return err
-	}
-	tx.AfterCommit(func() { s.afterwards(st) })
-	return nil
+	return s.write(ctx, tx, st)
 }

@@ -254,7 +254,7 @@ func (s *Service) setAside(id string, st *step) {
 			return fmt.Errorf("the agreement that is set aside: %w", err)
 		}
 		s.agreements.recent.moves(id)
-		tx.AfterCommit(func() { s.agreements.recent.forget(id) })
+		tx.AfterCommit(func() { s.agreements.keep(id, a.version, a) }) // it stays: who has read the old one meanwhile does not put that back
 		tx.AtEnd(func() { s.agreements.recent.moved(id) })
 		a.State = AgreementTerminated
 		a.version++

@@ -137,7 +137,7 @@ func (t *table[T]) find(ctx context.Context, tx *store.Tx, where string, args ..
 	if err := tx.QueryRow(ctx, t.doc, id).Scan(&doc, &version); err != nil {
 		return record, 0, err
 	}
-	if record, err = t.read(ctx, tx, id, doc); err == nil {
+	if record, err = t.read(ctx, tx, id, doc); err == nil && !tx.Writes() { // what another caller of this transaction wrote may not become durable
 		t.keep(id, version, record)
 	}
 	return record, version, err

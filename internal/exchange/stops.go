@@ -94,6 +94,9 @@ func dropStop(ctx context.Context, tx *store.Tx, id, reason string) ([]receipt, 
 		[]corridor.Target{stop.Target}, nil
 }
 
+// trustPatience is how long what is durable may take to take effect.
+const trustPatience = 30 * time.Second
+
 // changeTrust writes a change of what bears on corridors with its receipts, and
 // lets it take effect here before it returns: running streams that it stops
 // are cut. Agreements that it may concern are asked about again; a crash in
@@ -125,7 +128,10 @@ func (s *Service) changeTrust(ctx context.Context, change func(*store.Tx) ([]rec
 	if err != nil {
 		return err
 	}
-	if err := s.loadTrust(ctx); err != nil { // it is durable: what cannot be read yet is read by the loop
+	// It is durable, and takes effect also when whoever brought it has gone.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trustPatience)
+	defer cancel()
+	if err := s.loadTrust(ctx); err != nil { // what cannot be read yet is read by the loop
 		s.trustChanged()
 		return fmt.Errorf("what was signed is kept, and takes effect when the database is back: %w", err)
 	}

@@ -198,6 +198,16 @@ func (s *Service) Finished(ctx context.Context, transfer string, r plane.Result)
 		if t.Released != nil && t.SHA256 == r.SHA256 {
 			return nil
 		}
+		// An order may be taken in beside it: no release stands behind one that
+		// forbids it.
+		trust, err := s.freshTrust(ctx)
+		if err != nil {
+			return err
+		}
+		if err := s.mayCross(ctx, t.Role, t.Peer, t.Dataset, t.Negotiation); err != nil {
+			return err
+		}
+		st.inside = func(ctx context.Context, tx *store.Tx) error { return sameTrust(ctx, tx, trust) }
 		if err := t.open(); err != nil { // stopped while the last bytes were on their way
 			return err
 		}

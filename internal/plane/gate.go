@@ -12,8 +12,9 @@ import (
 // ready to run would keep everything else waiting, an order to stop them too.
 //
 // It also holds all of them up. Whoever is about to stop some closes it first:
-// no further byte leaves meanwhile, and the processor is free for the work
-// that the stop takes. A nil Gate is always open.
+// of each no more leaves meanwhile than the part that it has in hand, and the
+// processor is free for the work that the stop takes. Rows of Parquet files are
+// encoded outside of turns. A nil Gate is always open.
 type Gate struct {
 	turns  chan struct{}
 	closed atomic.Pointer[chan struct{}] // nil: open

@@ -498,7 +498,7 @@ func TestAnswersAreWhatTheDocumentDescribes(t *testing.T) {
 	a.must(404, kz, "POST", "/api/credentials/requests", `{"issuer":"`+cn.did+`","types":["PilotCredential"]}`, "")
 	a.must(202, kz, "POST", "/api/credentials/requests", `{"issuer":"`+cn.did+`","types":["MembershipCredential"]}`, "")
 	held := ""
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && !strings.Contains(held, `"credentialSubject"`); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && !strings.Contains(held, `"credentialSubject"`); time.Sleep(10 * time.Millisecond) {
 		held = a.must(200, kz, "GET", "/api/credentials", "", "")
 	}
 	if !strings.Contains(held, `"type":"MembershipCredential"`) {
@@ -550,7 +550,7 @@ func TestAnswersAreWhatTheDocumentDescribes(t *testing.T) {
 // member of that item.
 func (a *answersLike) await(g *gateway, path, holds, member string) string {
 	a.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		var page struct{ Items []json.RawMessage }
 		must(a.t, json.Unmarshal([]byte(a.must(200, g, "GET", path, "", "")), &page))
 		for _, item := range page.Items {

@@ -103,6 +103,10 @@ func (r Row) Scan(into ...any) error {
 	return r.tx.note(err)
 }
 
+// Writes says whether the transaction may change anything. It then shows also
+// what others in it have changed, which is not durable yet.
+func (tx *Tx) Writes() bool { return tx.write }
+
 // AfterCommit registers a function that runs once the transaction is durable,
 // on the caller's goroutine, before Write returns. It does not run if the
 // transaction fails. It may use the database.
